@@ -1,0 +1,84 @@
+//! The RabbitMQ kit: declares the topology that [`contracts::topology`] describes.
+
+use std::time::Duration;
+
+use contracts::topology::{EXCHANGES, Exchange, ExchangeKind, QUEUES, Queue};
+use lapin::{
+    Channel, Connection, ConnectionProperties,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+
+/// Longest wait for the broker.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why the broker did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The connection or a command failed; declaring something that exists
+    /// with other properties is such a failure.
+    #[error("rabbitmq refused")]
+    Broker(#[from] lapin::Error),
+    /// No answer in time.
+    #[error("rabbitmq did not answer in time")]
+    Timeout,
+}
+
+/// Declares every exchange, queue and binding at the broker `amqp_url`. Doing
+/// it again changes nothing.
+pub async fn declare_topology(amqp_url: &str) -> Result<(), BusError> {
+    let declare = async {
+        let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        for exchange in &EXCHANGES {
+            declare_exchange(&channel, exchange).await?;
+        }
+        for queue in &QUEUES {
+            declare_queue(&channel, queue).await?;
+        }
+        connection.close(200, "done".into()).await?;
+        Ok(())
+    };
+    tokio::time::timeout(TIMEOUT, declare)
+        .await
+        .or(Err(BusError::Timeout))?
+}
+
+async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> Result<(), lapin::Error> {
+    let kind = match exchange.kind {
+        ExchangeKind::Direct => lapin::ExchangeKind::Direct,
+        ExchangeKind::Topic => lapin::ExchangeKind::Topic,
+        ExchangeKind::Fanout => lapin::ExchangeKind::Fanout,
+    };
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        ..ExchangeDeclareOptions::default()
+    };
+    channel
+        .exchange_declare(exchange.name.into(), kind, options, FieldTable::default())
+        .await
+}
+
+async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
+    let options = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    let mut arguments = FieldTable::default();
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    channel
+        .queue_declare(queue.name.into(), options, arguments)
+        .await?;
+    channel
+        .queue_bind(
+            queue.name.into(),
+            queue.exchange.into(),
+            queue.routing_key.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+}

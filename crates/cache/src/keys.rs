@@ -1,0 +1,50 @@
+//! Every key in Redis, in one place.
+
+use std::net::IpAddr;
+
+use domain::SessionId;
+
+/// Set once the revocations of the store have been loaded; gone after a flush.
+pub const REVOCATIONS_LOADED: &str = "session:revocations-loaded";
+
+/// Which load of the revocations is under way.
+pub const REVOCATIONS_LOADING: &str = "session:revocations-loading";
+
+/// Exists while a revoked session could still be used.
+#[must_use]
+pub fn revoked_session(session_id: SessionId) -> String {
+    format!("session:revoked:{session_id}")
+}
+
+/// The hits of a client in the current window of a rate-limit policy.
+#[must_use]
+pub fn rate_limit(policy: &str, client: &str) -> String {
+    format!("rl:{policy}:{client}")
+}
+
+/// Who a rate limit counts: an IPv4 address, or the /56 an IPv6 address is
+/// from, since a household has the whole of it. IPv4-mapped addresses count as IPv4.
+#[must_use]
+pub fn rate_limited_client(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let prefix = u128::from(address) & (u128::MAX << 72);
+            format!("{}/56", std::net::Ipv6Addr::from(prefix))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_client_is_its_56() {
+        let client = |text: &str| rate_limited_client(text.parse().unwrap());
+        assert_eq!(client("2001:db8:1:2ff:1::1"), "2001:db8:1:200::/56");
+        assert_eq!(client("2001:db8:1:2ff:1::1"), client("2001:db8:1:200::"));
+        assert_ne!(client("2001:db8:1:300::1"), client("2001:db8:1:2ff::1"));
+        assert_eq!(client("::ffff:192.0.2.1"), "192.0.2.1");
+    }
+}

@@ -1,0 +1,108 @@
+//! The Redis kit: connections, keys, and the revocation list.
+//!
+//! Commands of the hot path share one multiplexed connection, which pipelines
+//! whatever is in flight; taking a pooled connection per command costs a ping
+//! and is five times slower. Work that would hold up the others on that
+//! connection (long pipelines) takes one from the pool.
+//!
+//! Redis is never the only copy of something acknowledged. Every command ends
+//! in [`CacheError`] within the response timeout when Redis is gone, and the
+//! caller goes on without it.
+
+pub mod keys;
+mod revocations;
+mod settings;
+
+use std::time::Duration;
+
+use deadpool_redis::{Pool, PoolConfig, Runtime, Timeouts};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use runtime::Readiness;
+use secrecy::ExposeSecret;
+
+pub use redis;
+pub use revocations::{LoadMark, RevocationStatus, Revocations};
+pub use settings::RedisSettings;
+
+/// Redis did not do what was asked, and the caller must do without.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The command failed or timed out.
+    #[error("redis command failed")]
+    Command(#[from] redis::RedisError),
+    /// No pooled connection.
+    #[error("no redis connection")]
+    Pool(#[from] deadpool_redis::PoolError),
+    /// The pool's settings cannot be used.
+    #[error("the redis pool cannot be made")]
+    Create(#[from] deadpool_redis::CreatePoolError),
+}
+
+/// Connections to Redis. Cheap to clone.
+#[derive(Clone)]
+pub struct Cache {
+    shared: ConnectionManager,
+    pool: Pool,
+}
+
+impl Cache {
+    /// Prepares the connections; Redis need not be up yet. Reconnects by
+    /// itself, within about a second of Redis coming back.
+    pub fn connect(settings: &RedisSettings) -> Result<Self, CacheError> {
+        let url = settings.redis_url.expose_secret();
+        let client = redis::Client::open(url)?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(settings.redis_timeout))
+            .set_connection_timeout(Some(settings.redis_timeout))
+            // One attempt for each command that needs the connection: a caller
+            // waiting through a backoff would be slower than one without Redis.
+            .set_number_of_retries(0)
+            .set_min_delay(Duration::from_millis(50));
+        let shared = ConnectionManager::new_lazy_with_config(client, config)?;
+        let mut pool = deadpool_redis::Config::from_url(url);
+        pool.pool = Some(PoolConfig {
+            max_size: settings.redis_pool_size,
+            timeouts: Timeouts {
+                wait: Some(settings.redis_timeout),
+                create: Some(settings.redis_timeout),
+                recycle: Some(settings.redis_timeout),
+            },
+            ..PoolConfig::default()
+        });
+        Ok(Self {
+            shared,
+            pool: pool.create_pool(Some(Runtime::Tokio1))?,
+        })
+    }
+
+    /// The shared connection, for single commands, scripts and short pipelines.
+    #[must_use]
+    pub fn shared(&self) -> ConnectionManager {
+        self.shared.clone()
+    }
+
+    /// A connection of one's own, for long pipelines.
+    pub async fn own(&self) -> Result<deadpool_redis::Connection, CacheError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        let mut connection = self.shared();
+        Ok(redis::cmd("PING").query_async(&mut connection).await?)
+    }
+
+    /// Pings every second and notes the answer as dependency `redis`. Never ends by itself.
+    pub async fn watch(self, readiness: Readiness) {
+        loop {
+            readiness.set_dependency("redis", self.ping().await.is_ok());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+use std::time::Duration;
+
+use domain::SessionId;
+
+use crate::{Cache, CacheError, keys};
+
+/// What Redis knows of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationStatus {
+    /// Not revoked.
+    Alive,
+    /// Revoked.
+    Revoked,
+    /// Redis has lost its memory: ask the owner of the sessions.
+    Unknown,
+}
+
+impl RevocationStatus {
+    /// From the two replies of `EXISTS`: of the session's key and of
+    /// [`keys::REVOCATIONS_LOADED`].
+    #[must_use]
+    pub fn from_exists(is_revoked: bool, is_loaded: bool) -> Self {
+        match (is_revoked, is_loaded) {
+            (true, _) => Self::Revoked,
+            (false, true) => Self::Alive,
+            (false, false) => Self::Unknown,
+        }
+    }
+}
+
+/// The list of revoked sessions in Redis: written by auth, read on every
+/// authenticated request.
+///
+/// MongoDB has the truth. A list that is empty because Redis was flushed must
+/// not bring the dead back, so it carries a mark ([`keys::REVOCATIONS_LOADED`])
+/// that only a complete load sets.
+#[derive(Clone, Debug)]
+pub struct Revocations {
+    cache: Cache,
+}
+
+impl Revocations {
+    /// The list in `cache`.
+    #[must_use]
+    pub fn new(cache: Cache) -> Self {
+        Self { cache }
+    }
+
+    /// Adds sessions, each for as long as its tokens could still be shown.
+    pub async fn add(&self, sessions: &[(SessionId, Duration)]) -> Result<(), CacheError> {
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.cache.own().await?;
+        Ok(pipeline(sessions).query_async(&mut connection).await?)
+    }
+
+    /// Whether the list is complete.
+    pub async fn is_loaded(&self) -> Result<bool, CacheError> {
+        let mut connection = self.cache.shared();
+        Ok(redis::cmd("EXISTS")
+            .arg(keys::REVOCATIONS_LOADED)
+            .query_async(&mut connection)
+            .await?)
+    }
+
+    /// Begins a complete load. What the caller gets back proves at the end that
+    /// Redis was not flushed, and no other load begun, in between.
+    pub async fn begin_load(&self) -> Result<LoadMark, CacheError> {
+        let mut connection = self.cache.shared();
+        let mark = LoadMark(rand::random::<u64>().to_string());
+        let _: () = redis::cmd("SET")
+            .arg(keys::REVOCATIONS_LOADING)
+            .arg(&mark.0)
+            .query_async(&mut connection)
+            .await?;
+        Ok(mark)
+    }
+
+    /// Marks the list as complete, after the last [`Revocations::add`] of the
+    /// load. False: it must be loaded again, unless another load is under way.
+    pub async fn finish_load(&self, mark: &LoadMark) -> Result<bool, CacheError> {
+        let mut connection = self.cache.shared();
+        Ok(redis::Script::new(FINISH_LOAD)
+            .key(keys::REVOCATIONS_LOADING)
+            .key(keys::REVOCATIONS_LOADED)
+            .arg(&mark.0)
+            .invoke_async(&mut connection)
+            .await?)
+    }
+}
+
+/// Identifies one load of the list.
+#[derive(Debug)]
+pub struct LoadMark(String);
+
+const FINISH_LOAD: &str = r"
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], 1)
+return 1
+";
+
+fn pipeline(sessions: &[(SessionId, Duration)]) -> redis::Pipeline {
+    let mut pipeline = redis::pipe();
+    for (session_id, remaining) in sessions {
+        pipeline
+            .cmd("SET")
+            .arg(keys::revoked_session(*session_id))
+            .arg(1)
+            .arg("EX")
+            .arg(remaining.as_secs().max(1))
+            .ignore();
+    }
+    pipeline
+}

@@ -1,0 +1,380 @@
+//! Values with rules. A `Username`, `Email` or `BirthDate` that exists is
+//! valid; the limits are public so that request validation and the API
+//! reference state the same numbers.
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+use crate::Timestamp;
+
+/// Shortest username, in characters.
+pub const USERNAME_MIN: usize = 3;
+/// Longest username, in characters.
+pub const USERNAME_MAX: usize = 30;
+/// Shortest password, in characters.
+pub const PASSWORD_MIN: usize = 8;
+/// Longest password, in characters.
+pub const PASSWORD_MAX: usize = 128;
+/// Longest shown name, in characters.
+pub const FULL_NAME_MAX: usize = 100;
+/// Longest biography, in characters.
+pub const BIO_MAX: usize = 500;
+/// Longest picture address, in bytes.
+pub const AVATAR_URL_MAX: usize = 2048;
+/// Longest e-mail address, in bytes (RFC 5321 path limit without the angle brackets).
+const EMAIL_MAX: usize = 254;
+
+/// A value breaks its rule; the text says which, for the person who sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RuleViolation(String);
+
+fn violation<T>(text: impl Into<String>) -> Result<T, RuleViolation> {
+    Err(RuleViolation(text.into()))
+}
+
+/// A username: 3 to 30 of `a–z`, `0–9`, `.` and `_`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Username(String);
+
+impl Username {
+    /// Takes a username as a person typed it. Capitals are refused rather than
+    /// folded: what is stored is what was typed.
+    pub fn parse(text: &str) -> Result<Self, RuleViolation> {
+        let length = text.chars().count();
+        if !(USERNAME_MIN..=USERNAME_MAX).contains(&length) {
+            return violation(format!(
+                "must be {USERNAME_MIN} to {USERNAME_MAX} characters long"
+            ));
+        }
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_');
+        if !text.chars().all(allowed) {
+            return violation("may contain only a-z, 0-9, dots and underscores");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An e-mail address that could be delivered to: one `@`, a local part and a
+/// dotted domain, no spaces or control characters, at most 254 bytes.
+///
+/// Whether it exists, only a mail can tell.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Email(String);
+
+impl Email {
+    /// Takes an address as a person typed it.
+    pub fn parse(text: &str) -> Result<Self, RuleViolation> {
+        let valid = text.len() <= EMAIL_MAX
+            && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+            && text.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty()
+                    && local.len() <= 64
+                    && !domain.contains('@')
+                    && domain.contains('.')
+                    && domain
+                        .split('.')
+                        .all(|label| !label.is_empty() && label.len() <= 63)
+            });
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            violation("must be an e-mail address")
+        }
+    }
+
+    /// The text as typed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The form that is unique: lowercase.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl fmt::Debug for Email {
+    /// Personal: never shown in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(_)")
+    }
+}
+
+/// A birth date in the past, after 1900.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BirthDate(Date);
+
+impl BirthDate {
+    /// Takes `YYYY-MM-DD` (a longer RFC 3339 text is cut to its date, which is
+    /// what clients of the predecessor send), as of `now`.
+    pub fn parse(text: &str, now: Timestamp) -> Result<Self, RuleViolation> {
+        let is_date_time = text.get(10..).is_some_and(|rest| rest.starts_with('T'));
+        let day = match text.get(..10) {
+            Some(day) if text.len() == 10 || is_date_time => day,
+            _ => return violation("must be a date as YYYY-MM-DD"),
+        };
+        let Ok(date) = day.parse::<Date>() else {
+            return violation("must be a date as YYYY-MM-DD");
+        };
+        if date.year() < 1900 || date > now.date() {
+            return violation("must be a date after 1900 and not in the future");
+        }
+        Ok(Self(date))
+    }
+
+    /// Full years lived on the day of `now`, UTC. Born on 29 February, a
+    /// person turns older on 1 March of common years.
+    #[must_use]
+    pub fn age(self, now: Timestamp) -> i16 {
+        let today = now.date();
+        let had_birthday = (today.month(), today.day()) >= (self.0.month(), self.0.day());
+        today.year() - self.0.year() - i16::from(!had_birthday)
+    }
+
+    /// Midnight UTC of the day, as it is stored.
+    #[must_use]
+    pub fn midnight(self) -> Timestamp {
+        let days = self
+            .0
+            .since((jiff::Unit::Day, Date::constant(1970, 1, 1)))
+            .map_or(0, |span| i64::from(span.get_days()));
+        Timestamp::from_millis(days * 86_400_000)
+    }
+}
+
+/// Refuses passwords outside 8 to 128 characters and those that everybody
+/// tries first.
+pub fn check_password(text: &str) -> Result<(), RuleViolation> {
+    let length = text.chars().count();
+    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
+        return violation(format!(
+            "must be {PASSWORD_MIN} to {PASSWORD_MAX} characters long"
+        ));
+    }
+    let folded = text.to_lowercase();
+    if is_common(&folded) {
+        return violation("is too common");
+    }
+    Ok(())
+}
+
+/// Passwords of eight characters and more that lead every public list of
+/// leaked ones, and the shapes that stand beside them there: one character
+/// over and over, or a straight run of digits or letters.
+fn is_common(folded: &str) -> bool {
+    const COMMON: [&str; 40] = [
+        "password",
+        "password1",
+        "password12",
+        "password123",
+        "password1234",
+        "passw0rd",
+        "p@ssw0rd",
+        "p@ssword",
+        "qwertyui",
+        "qwertyuiop",
+        "qwerty123",
+        "qwerty1234",
+        "1q2w3e4r",
+        "1q2w3e4r5t",
+        "1qaz2wsx",
+        "q1w2e3r4",
+        "zaq12wsx",
+        "iloveyou",
+        "iloveyou1",
+        "sunshine",
+        "princess",
+        "football",
+        "football1",
+        "baseball",
+        "superman",
+        "trustno1",
+        "welcome1",
+        "welcome123",
+        "admin123",
+        "administrator",
+        "letmein1",
+        "letmein123",
+        "abcd1234",
+        "abc12345",
+        "a1b2c3d4",
+        "asdfghjkl",
+        "dragon123",
+        "monkey123",
+        "11223344",
+        "87654321",
+    ];
+    if COMMON.contains(&folded) {
+        return true;
+    }
+    let steps: Vec<i64> = folded
+        .chars()
+        .zip(folded.chars().skip(1))
+        .map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a)))
+        .collect();
+    let straight = |step: i64| steps.iter().all(|&s| s == step);
+    straight(0) || straight(1) || straight(-1) || folded == "1234567890"
+}
+
+/// Refuses an empty or overlong shown name, and one with control characters.
+pub fn check_full_name(text: &str) -> Result<(), RuleViolation> {
+    if text.trim().is_empty() || text.chars().count() > FULL_NAME_MAX {
+        return violation(format!("must be 1 to {FULL_NAME_MAX} characters long"));
+    }
+    if text.chars().any(char::is_control) {
+        return violation("must not contain control characters");
+    }
+    Ok(())
+}
+
+/// Refuses an overlong biography; line breaks are fine.
+pub fn check_bio(text: &str) -> Result<(), RuleViolation> {
+    if text.chars().count() > BIO_MAX {
+        return violation(format!("must be at most {BIO_MAX} characters long"));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return violation("must not contain control characters");
+    }
+    Ok(())
+}
+
+/// Refuses a picture address that is not `https`, `http`, or a path on this host.
+pub fn check_avatar_url(text: &str) -> Result<(), RuleViolation> {
+    let known_scheme = ["https://", "http://", "/media/"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix) && text.len() > prefix.len());
+    let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if known_scheme && clean && text.len() <= AVATAR_URL_MAX {
+        Ok(())
+    } else {
+        violation(format!(
+            "must be an http(s) address or a /media/ path of at most {AVATAR_URL_MAX} bytes"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(date: &str) -> Timestamp {
+        serde_json::from_str(&format!("\"{date}T12:00:00Z\"")).unwrap()
+    }
+
+    #[test]
+    fn usernames_follow_the_documented_alphabet() {
+        for good in ["ana", "a.b_c9", "123", &"x".repeat(30)] {
+            assert!(Username::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "ab",
+            "Ana",
+            "a b c",
+            "ana!",
+            "žižek",
+            "аna",
+            &"x".repeat(31),
+        ] {
+            assert!(Username::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn emails_need_a_local_part_and_a_dotted_domain() {
+        for good in ["a@b.co", "ana+tag@mail.example.org", "ана@пример.рф"] {
+            assert!(Email::parse(good).is_ok(), "{good}");
+        }
+        let long = format!("{}@b.co", "x".repeat(65));
+        for bad in [
+            "", "a", "a@b", "@b.co", "a@", "a@@b.co", "a@b..co", "a b@c.de", "a@b.co\n", &long,
+        ] {
+            assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            Email::parse("Ana@Example.ORG").unwrap().folded(),
+            "ana@example.org"
+        );
+    }
+
+    #[test]
+    fn age_counts_full_years() {
+        let now = at("2026-03-01");
+        let age = |dob| BirthDate::parse(dob, now).unwrap().age(now);
+        assert_eq!(age("2013-03-01"), 13);
+        assert_eq!(age("2013-03-02"), 12);
+        assert_eq!(age("2012-02-29"), 14);
+        assert_eq!(age("2000-01-01T23:00:00.000Z"), 26);
+    }
+
+    #[test]
+    fn birth_dates_are_real_days_of_the_past() {
+        let now = at("2026-03-01");
+        for bad in [
+            "",
+            "2026-03-02",
+            "1899-12-31",
+            "2025-02-29",
+            "01.02.2000",
+            "2000-01-01x",
+            "2000-1-1",
+            "२०००-०१-०१",
+        ] {
+            assert!(BirthDate::parse(bad, now).is_err(), "{bad}");
+        }
+        assert_eq!(
+            BirthDate::parse("1970-01-02", now).unwrap().midnight(),
+            Timestamp::from_millis(86_400_000)
+        );
+        assert_eq!(
+            BirthDate::parse("1969-12-31", now).unwrap().midnight(),
+            Timestamp::from_millis(-86_400_000)
+        );
+    }
+
+    #[test]
+    fn weak_passwords_are_refused() {
+        for bad in [
+            "short",
+            "PassWord",
+            "password123",
+            "12345678",
+            "aaaaaaaa",
+            "abcdefgh",
+            "87654321",
+            &"x1".repeat(65),
+        ] {
+            assert!(check_password(bad).is_err(), "{bad}");
+        }
+        for good in ["correct horse", "пароль-и-ещё", "x9!kd82h"] {
+            assert!(check_password(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn avatar_addresses_are_web_addresses() {
+        for bad in [
+            "",
+            "javascript:alert(1)",
+            "https://",
+            "ftp://a/b",
+            "https://a/ b",
+            "//evil",
+        ] {
+            assert!(check_avatar_url(bad).is_err(), "{bad}");
+        }
+        assert!(check_avatar_url("https://img.example/a.png").is_ok());
+        assert!(check_avatar_url("/media/abc").is_ok());
+    }
+}

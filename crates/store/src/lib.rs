@@ -1,0 +1,176 @@
+//! The MongoDB kit: connect, run bounded and traced operations, transactions
+//! with retry, indexes.
+//!
+//! The driver has no socket timeout, so a server that stops answering without
+//! closing would hold its callers for ever. Every operation goes through
+//! [`Store::run`], which gives it a name (span and metric), a time limit, and
+//! an error whose kind is known.
+
+mod error;
+mod settings;
+
+use std::time::{Duration, Instant};
+
+use bson::{Document, doc};
+use mongodb::{
+    Client, ClientSession, Collection, Database, IndexModel,
+    options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern},
+};
+use runtime::Readiness;
+use secrecy::ExposeSecret;
+use tracing::{Instrument, field};
+
+pub use error::StoreError;
+pub use mongodb;
+pub use settings::MongoSettings;
+
+/// A service's database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    database: Database,
+    timeout: Duration,
+}
+
+/// What an operation is called in spans and metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// The collection, as MongoDB names it.
+    pub collection: &'static str,
+    /// The verb, as the code names it: `find_by_email`.
+    pub name: &'static str,
+}
+
+/// An index that a service owns.
+#[derive(Clone, Debug)]
+pub struct Index {
+    /// Where it belongs.
+    pub collection: &'static str,
+    /// Its name, fixed so that duplicate-key errors can be told apart.
+    pub name: &'static str,
+    /// Fields and directions.
+    pub keys: Document,
+    /// Unique, partial, or TTL.
+    pub options: IndexOptions,
+}
+
+impl Store {
+    /// Prepares the connections; MongoDB need not be up yet.
+    ///
+    /// Writes are acknowledged by a majority and journaled, reads see only
+    /// what a majority has: nothing acknowledged is lost by an election.
+    pub async fn connect(
+        settings: &MongoSettings,
+        app_name: &'static str,
+    ) -> Result<Self, StoreError> {
+        let mut options = ClientOptions::parse(settings.mongodb_uri.expose_secret()).await?;
+        options.app_name = Some(app_name.to_owned());
+        options.max_pool_size = Some(settings.mongodb_pool_size);
+        options.connect_timeout = Some(settings.mongodb_timeout.min(Duration::from_secs(5)));
+        options.server_selection_timeout = Some(settings.mongodb_timeout);
+        options.write_concern = Some(
+            WriteConcern::builder()
+                .w(mongodb::options::Acknowledgment::Majority)
+                .journal(true)
+                .build(),
+        );
+        options.read_concern = Some(ReadConcern::majority());
+        let client = Client::with_options(options)?;
+        let database = client.database(&settings.mongodb_database);
+        Ok(Self {
+            client,
+            database,
+            timeout: settings.mongodb_timeout,
+        })
+    }
+
+    /// A collection of this service.
+    #[must_use]
+    pub fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.database.collection(name)
+    }
+
+    /// Runs one operation: named, traced, measured, and over within the time limit.
+    pub async fn run<T, F>(&self, operation: Operation, work: F) -> Result<T, StoreError>
+    where
+        F: IntoFuture<Output = mongodb::error::Result<T>>,
+    {
+        let Operation { collection, name } = operation;
+        let span = tracing::info_span!(
+            "mongodb",
+            otel.name = %format_args!("mongodb.{collection}.{name}"),
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            db.system.name = "mongodb",
+            db.collection.name = collection,
+            db.operation.name = name,
+        );
+        let started = Instant::now();
+        let outcome = tokio::time::timeout(self.timeout, work.into_future())
+            .instrument(span.clone())
+            .await;
+        let outcome = match outcome {
+            Ok(done) => done.map_err(StoreError::from),
+            Err(_elapsed) => Err(StoreError::Timeout),
+        };
+        if outcome.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        metrics::histogram!(
+            "mongodb_operation_duration_seconds",
+            "collection" => collection,
+            "operation" => name,
+            "outcome" => if outcome.is_ok() { "ok" } else { "error" },
+        )
+        .record(started.elapsed());
+        outcome
+    }
+
+    /// Runs `work` in a transaction, again as often as the server asks for it
+    /// within the time limit. `work` must not do anything it cannot repeat.
+    pub async fn transaction<T, W>(&self, operation: Operation, work: W) -> Result<T, StoreError>
+    where
+        W: AsyncFnMut(&mut ClientSession) -> mongodb::error::Result<T>,
+    {
+        let started = async {
+            let mut session = self.client.start_session().await?;
+            session.start_transaction().and_run2(work).await
+        };
+        self.run(operation, started).await
+    }
+
+    /// Creates the indexes that are missing. One that exists under the same
+    /// name with other fields or options is an error: dropping it is a decision.
+    pub async fn ensure_indexes(&self, indexes: &[Index]) -> Result<(), StoreError> {
+        for index in indexes {
+            let mut options = index.options.clone();
+            options.name = Some(index.name.to_owned());
+            let model = IndexModel::builder()
+                .keys(index.keys.clone())
+                .options(options)
+                .build();
+            // Building an index over a large collection takes as long as it takes.
+            self.collection::<Document>(index.collection)
+                .create_index(model)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether MongoDB has a primary that answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let ping = self.database.run_command(doc! { "ping": 1 });
+        tokio::time::timeout(self.timeout, ping)
+            .await
+            .or(Err(StoreError::Timeout))??;
+        Ok(())
+    }
+
+    /// Pings every second and notes the answer as dependency `mongodb`. Never ends by itself.
+    pub async fn watch(self, readiness: Readiness) {
+        loop {
+            readiness.set_dependency("mongodb", self.ping().await.is_ok());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Logs, traces and metrics of a service, and the trace context that travels
+//! between services.
+//!
+//! Logs go to standard error, one line each. Traces go over OTLP (gRPC) when an
+//! endpoint is set, with W3C trace context in and out. Metrics are rendered in
+//! Prometheus text format on the admin port.
+
+mod propagation;
+mod settings;
+
+use std::{sync::Arc, time::Duration};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
+use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use runtime::{admin::RenderMetrics, settings::LogFormat};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+pub use propagation::{TRACE_HEADERS, adopt_parent, current_trace_id, inject_context};
+pub use settings::TelemetrySettings;
+
+/// Upper bounds of latency histograms, in seconds.
+const LATENCY_BUCKETS: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// Why telemetry cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `LOG` is not a filter.
+    #[error("the log filter cannot be read")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The exporter refuses its settings.
+    #[error("the trace exporter cannot start")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// Another subscriber is installed in this process.
+    #[error("logging is already set up")]
+    Installed(#[from] tracing_subscriber::util::TryInitError),
+    /// Another recorder is installed in this process.
+    #[error("metrics are already set up")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// The telemetry of a process. Keep it until the end and [`Telemetry::flush`] it.
+pub struct Telemetry {
+    metrics: PrometheusHandle,
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Sets up logs, traces and metrics for the process. `service` is the
+    /// `service.name` of its traces. Needs a Tokio runtime.
+    pub fn init(
+        service: &'static str,
+        settings: &TelemetrySettings,
+    ) -> Result<Self, TelemetryError> {
+        global::set_text_map_propagator(TraceContextPropagator::new());
+        let metrics = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)?
+            .install_recorder()?;
+        let traces = settings
+            .otlp_endpoint
+            .as_deref()
+            .map(|endpoint| tracer_provider(service, endpoint))
+            .transpose()?;
+
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let lines = match settings.log_format {
+            LogFormat::Json => lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .boxed(),
+            LogFormat::Pretty => lines.with_target(false).boxed(),
+        };
+        // The exporter warns on every retry while the collector is down.
+        let filter = EnvFilter::builder()
+            .parse(&settings.log)?
+            .add_directive("opentelemetry=error".parse()?)
+            .add_directive("opentelemetry_sdk=error".parse()?)
+            .add_directive("opentelemetry_otlp=error".parse()?);
+        // Spans are exported at their own level, whatever the log filter says.
+        let spans = traces.as_ref().map(|provider| {
+            tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer(service))
+                .with_location(false)
+                .with_threads(false)
+                .with_filter(
+                    Targets::new()
+                        .with_default(LevelFilter::INFO)
+                        .with_target("h2", LevelFilter::OFF)
+                        .with_target("hyper", LevelFilter::OFF)
+                        .with_target("tonic", LevelFilter::OFF)
+                        .with_target("opentelemetry", LevelFilter::OFF),
+                )
+        });
+        tracing_subscriber::registry()
+            .with(lines.with_filter(filter))
+            .with(spans)
+            .try_init()?;
+        Ok(Self { metrics, traces })
+    }
+
+    /// What the admin port calls for `/metrics`.
+    #[must_use]
+    pub fn render_metrics(&self) -> RenderMetrics {
+        let handle = self.metrics.clone();
+        Arc::new(move || {
+            handle.run_upkeep();
+            handle.render()
+        })
+    }
+
+    /// Sends what is still buffered, for at most five seconds.
+    pub async fn flush(self) {
+        let Some(traces) = self.traces else { return };
+        // The exporter blocks its thread until the last batch is out.
+        let flushed = tokio::task::spawn_blocking(move || {
+            traces.shutdown_with_timeout(Duration::from_secs(5))
+        });
+        if let Ok(Err(error)) = flushed.await {
+            tracing::warn!(%error, "traces were lost at the end");
+        }
+    }
+}
+
+fn tracer_provider(
+    service: &'static str,
+    endpoint: &str,
+) -> Result<SdkTracerProvider, TelemetryError> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()?;
+    let resource = Resource::builder()
+        .with_service_name(service)
+        .with_attribute(KeyValue::new("service.namespace", "anufy"))
+        .build();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource)
+        .build();
+    global::set_tracer_provider(provider.clone());
+    Ok(provider)
+}

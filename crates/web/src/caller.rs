@@ -1,0 +1,75 @@
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data};
+use domain::{ErrorKind, SessionId, UserId};
+use runtime::Clock;
+use tokens::{TokenError, Verifier};
+
+use crate::ApiError;
+
+/// Verifies who calls. Put one into the application data of a service.
+pub struct Authenticator {
+    verifier: Arc<Verifier>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Authenticator {
+    /// Verifies with the keys of `verifier`, by the time of `clock`.
+    #[must_use]
+    pub fn new(verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Self {
+        Self { verifier, clock }
+    }
+}
+
+/// The account that calls, proven by its access token.
+///
+/// The gateway has checked the token, too, and whether its session is
+/// revoked; a service still believes only the signature.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// Who.
+    pub user_id: UserId,
+    /// From which login.
+    pub session_id: SessionId,
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(authenticate(request))
+    }
+}
+
+fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
+    let unauthenticated =
+        |code, detail: &str| ApiError::new(ErrorKind::Unauthenticated, code, detail);
+    let token = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| unauthenticated("missing_token", "a bearer token is required"))?;
+    let authenticator = request.app_data::<Data<Authenticator>>().ok_or_else(|| {
+        ApiError::new(
+            ErrorKind::Internal,
+            "internal",
+            "the request could not be handled",
+        )
+    })?;
+    let access = authenticator
+        .verifier
+        .verify(token, authenticator.clock.now())
+        .map_err(|error: TokenError| unauthenticated(error.code(), &error.to_string()))?;
+    tracing::Span::current().record("user.id", tracing::field::display(access.user_id));
+    Ok(Caller {
+        user_id: access.user_id,
+        session_id: access.session_id,
+    })
+}

@@ -1,0 +1,132 @@
+use std::{future::Future, ops::Deref, pin::Pin};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{StatusCode, header::CONTENT_TYPE},
+    web::BytesMut,
+};
+use futures_util::StreamExt;
+use garde::Validate;
+use serde::de::DeserializeOwned;
+
+use crate::{ApiError, FieldError};
+
+/// Largest JSON body, in bytes (what Express allows by default).
+pub const JSON_LIMIT: usize = 100 * 1024;
+
+/// A JSON body that is complete, of the right shape, and obeys the rules of `T`.
+///
+/// Anything else is a refusal: `unsupported_media_type` (415) without a JSON
+/// content type, `payload_too_large` (413), `malformed_json` (400) for what is
+/// not JSON, and `validation_failed` (422), naming the field, for JSON of
+/// another shape, unknown fields, and values against the rules.
+#[derive(Debug)]
+pub struct ValidJson<T>(pub T);
+
+impl<T> Deref for ValidJson<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> FromRequest for ValidJson<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + 'static,
+{
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = has_json_content_type(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(ApiError::with_status(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    "the body must be application/json",
+                ));
+            }
+            let body = read(payload).await?;
+            let value: T = parse(&body)?;
+            value.validate().map_err(|report| {
+                let fields = report.iter().map(|(path, error)| FieldError {
+                    field: path.to_string(),
+                    message: error.to_string(),
+                });
+                ApiError::validation(fields.collect())
+            })?;
+            Ok(Self(value))
+        })
+    }
+}
+
+fn has_json_content_type(request: &HttpRequest) -> bool {
+    let Some(Ok(value)) = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .map(|value| value.to_str())
+    else {
+        return false;
+    };
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+async fn read(mut payload: Payload) -> Result<BytesMut, ApiError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_disconnected| {
+            ApiError::with_status(
+                StatusCode::BAD_REQUEST,
+                "incomplete_body",
+                "the body ended before it was complete",
+            )
+        })?;
+        if body.len() + chunk.len() > JSON_LIMIT {
+            return Err(ApiError::with_status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                format!("the body must be at most {JSON_LIMIT} bytes"),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let malformed = || {
+        ApiError::with_status(
+            StatusCode::BAD_REQUEST,
+            "malformed_json",
+            "the body is not JSON",
+        )
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = error.path().to_string();
+        if error.inner().is_data() {
+            ApiError::validation(vec![FieldError {
+                field: if field == "." { String::new() } else { field },
+                message: shape_message(error.inner()),
+            }])
+        } else {
+            malformed()
+        }
+    })?;
+    deserializer.end().map_err(|_trailing| malformed())?;
+    Ok(value)
+}
+
+/// serde's words without the position, which `field` tells better.
+fn shape_message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

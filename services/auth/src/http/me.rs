@@ -1,0 +1,13 @@
+use actix_web::{HttpResponse, web::Data};
+use web::{ApiError, Caller, actix_web};
+
+use super::view::OwnUserView;
+use crate::accounts::Accounts;
+
+pub(crate) async fn handle(
+    accounts: Data<Accounts>,
+    caller: Caller,
+) -> Result<HttpResponse, ApiError> {
+    let user = accounts.own(caller.user_id).await?;
+    Ok(HttpResponse::Ok().json(OwnUserView::from(user)))
+}

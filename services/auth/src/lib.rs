@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod accounts;
+mod app;
+mod command;
+mod error;
+mod grpc;
+mod http;
+mod mongo;
+mod passwords;
+mod revocation;
+mod sessions;
+mod settings;
+
+pub use app::App;
+pub use command::{Command, execute};
+pub use error::AuthError;
+pub use http::routes;
+pub use mongo::{Finding, MigrationReport, migrate};
+pub use settings::{MigrateSettings, Settings};

@@ -1,0 +1,69 @@
+use std::{net::SocketAddr, time::Duration};
+
+use cache::RedisSettings;
+use clap::Args;
+use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
+use secrecy::SecretString;
+use store::MongoSettings;
+use telemetry::TelemetrySettings;
+
+/// Everything `auth serve` needs.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// Address of the HTTP API, for the gateway
+    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8090")]
+    pub http_addr: SocketAddr,
+    /// Address of the gRPC API, for the other services
+    #[arg(long, env = "GRPC_ADDR", default_value = "127.0.0.1:8091")]
+    pub grpc_addr: SocketAddr,
+    /// Ed25519 private key that signs access tokens, PKCS #8 PEM (also `TOKEN_SIGNING_KEY_FILE`)
+    #[arg(long, env = "TOKEN_SIGNING_KEY", hide_env_values = true, value_parser = parse_key)]
+    pub token_signing_key: SecretString,
+    /// How long an access token and its session last
+    #[arg(long, env = "TOKEN_LIFETIME", default_value = "90days", value_parser = parse_duration)]
+    pub token_lifetime: Duration,
+    /// Youngest age for an account, in full years
+    #[arg(long, env = "MINIMUM_AGE", default_value_t = 13)]
+    pub minimum_age: i16,
+    /// Passwords hashed at the same time; 0: one per core
+    #[arg(long, env = "PASSWORD_CONCURRENCY", default_value_t = 0)]
+    pub password_concurrency: usize,
+    /// How long a login may wait for its turn to hash before it is told to come back
+    #[arg(long, env = "PASSWORD_WAIT", default_value = "5s", value_parser = parse_duration)]
+    pub password_wait: Duration,
+    /// Every failed login takes at least this long, whatever the reason
+    #[arg(long, env = "LOGIN_FAILURE_TIME", default_value = "400ms", value_parser = parse_duration)]
+    pub login_failure_time: Duration,
+    /// MongoDB
+    #[command(flatten)]
+    pub mongo: MongoSettings,
+    /// Redis
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    /// The credential of the deployment
+    #[command(flatten)]
+    pub credential: ServiceCredentialSettings,
+    /// Admin port and drain
+    #[command(flatten)]
+    pub lifecycle: LifecycleSettings,
+    /// Logs and traces
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+/// Everything `auth migrate` needs.
+#[derive(Clone, Debug, Args)]
+pub struct MigrateSettings {
+    /// MongoDB
+    #[command(flatten)]
+    pub mongo: MongoSettings,
+    /// RabbitMQ, as `amqp://user:password@host:port/vhost` (also `AMQP_URL_FILE`)
+    #[arg(long, env = "AMQP_URL", hide_env_values = true)]
+    pub amqp_url: SecretString,
+}
+
+fn parse_key(text: &str) -> Result<SecretString, tokens::InvalidKey> {
+    let key = SecretString::from(text);
+    tokens::Signer::from_pem(&key)?;
+    Ok(key)
+}
