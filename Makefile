@@ -1,0 +1,85 @@
+# Everything the project does on a machine, by name; `make` lists it. Variables are given on the
+# command line or in the environment, as in `make up PORT=9000`; deploy/local/README.md has them all.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+stack := deploy/local/stack.sh
+tool  := deploy/local/tool.sh
+
+##@ Run
+
+.PHONY: run up down restart status logs reset
+run: ## run everything in the foreground; Ctrl-C drains and stops it
+	@$(stack) run
+
+up: ## the same in the background; returns when everything is ready
+	@$(stack) up
+
+down: ## stop what `up` started; the data stay
+	@$(stack) down
+
+restart: ## down, then up with fresh binaries
+	@$(stack) restart
+
+status: ## what is running, on which ports
+	@$(stack) status
+
+logs: ## follow the logs of the services (SERVICE=auth for one, or a server's name)
+	@$(stack) logs
+
+reset: ## stop and wipe the data, the secrets and the logs
+	@$(stack) reset
+
+##@ Verify
+
+.PHONY: test smoke check check-format check-scripts check-protos check-dependencies check-code check-docs audit
+test: ## run the tests against servers of their own (ARGS="-p gateway")
+	@deploy/local/test.sh $(ARGS)
+
+smoke: ## register, log in and out through the gateway of the running stack
+	@deploy/local/smoke.sh
+
+check: check-format check-scripts check-protos check-dependencies check-code check-docs ## everything that needs no server, cheapest first
+
+check-format: ## Rust is formatted
+	@$(tool) cargo fmt --all --check
+
+check-scripts: ## the shell scripts have no known traps
+	@$(tool) shellcheck -x -P deploy/local deploy/local/*.sh .ci/run
+
+check-protos: ## the protobuf files are formatted and follow the rules
+	@$(tool) buf format --diff --exit-code proto
+	@$(tool) buf lint proto
+
+check-dependencies: ## licences, sources, duplicates and layering (deny.toml)
+	@$(tool) cargo deny --all-features --log-level error check bans licenses sources
+
+check-code: ## clippy, warnings are errors
+	@$(tool) cargo clippy --workspace --all-targets --locked -- -D warnings
+
+check-docs: ## the documentation builds without a warning
+	@RUSTDOCFLAGS="-D warnings" $(tool) cargo doc --workspace --no-deps --locked
+
+audit: ## known vulnerabilities in dependencies; fetches the advisory database
+	@$(tool) cargo deny check advisories
+
+##@ Build
+
+.PHONY: build format tools clean help
+build: ## build the services (PROFILE=dev for the quick one)
+	@$(tool) cargo build --locked --bins --profile $(or $(PROFILE),release)
+
+format: ## format Rust and protobuf files
+	@$(tool) cargo fmt --all
+	@$(tool) buf format --write proto
+
+tools: ## install everything that any other target would, and nothing twice
+	@$(tool) --install
+
+clean: ## remove what cargo built; the data stay
+	@$(tool) cargo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Runs the tests against servers of their own, and ends those whatever happens.
+# Usage: test.sh [arguments of `cargo nextest run`]
+set -euo pipefail
+
+HERE=$(dirname "${BASH_SOURCE[0]}")
+source "$HERE/lib.sh"
+source "$HERE/install.sh"
+source "$HERE/tools.sh"
+source "$HERE/servers.sh"
+
+DEFAULT_PORT=9080
+# Each test empties and uses a database of its own.
+REDIS_DATABASES=4096
+
+# The first block of ports on which neither a stranger nor another test run is.
+choose_test_stack() {
+  local base=${PORT:-$DEFAULT_PORT} taken
+  while true; do
+    use_stack "$base" "$LOCAL/test/$base"
+    # The servers of a test run that was killed: nobody will come back for them.
+    alive owner || stop_servers
+    if alive owner; then
+      taken="$base (another test run)"
+    elif ! taken=$(first_taken_port < <(server_ports)); then
+      return
+    fi
+    [[ -z ${PORT:-} ]] || die "port $taken is taken; give another PORT"
+    base=$((base + 100))
+    say "port $taken is taken: using the ports from $base on"
+  done
+}
+
+start_servers() {
+  lock
+  choose_test_stack
+  rm -rf "$STACK"
+  mkdir -p "$STACK/run"
+  record owner $$
+  launch_servers
+  unlock
+}
+
+# The last line must stay the summary of nextest, so this is silent.
+finish() {
+  local status=$?
+  begin_clean_up
+  stop_servers
+  rm -f "$STACK/run/owner.pid"
+  # After a failure the servers' logs may tell why.
+  rm -rf "$STACK/data"
+  exit "$status"
+}
+
+build_tests() {
+  cargo nextest run --no-run --locked "$@" || die "the tests do not build"
+}
+
+run_doc_tests() {
+  local log=$STACK/log/doc-tests.log
+  step "documentation tests"
+  cargo test --doc --workspace --locked --quiet >"$log" 2>&1 ||
+    die_with_log doc-tests "documentation tests failed"
+}
+
+main() {
+  local -a selection=("$@") needs
+  ((${#selection[@]} > 0)) || selection=(--workspace)
+  need_rust
+  mapfile -t needs < <(server_needs)
+  need build rotel python "${needs[@]}"
+  need_server_tools
+  need_tools cargo-nextest rotel
+  ROTEL=$(tool rotel)
+  export ROTEL
+  cd "$ROOT"
+
+  trap finish EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  start_servers
+  step "building the tests"
+  build_tests "${selection[@]}"
+  await_servers
+  (($# > 0)) || run_doc_tests
+  cargo nextest run --locked "${selection[@]}"
+}
+
+main "$@"
