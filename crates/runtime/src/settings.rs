@@ -41,7 +41,10 @@ where
 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut faults = Vec::new();
-    let mut command = secrets_from_files(C::command(), &mut faults);
+    let mut command = C::command();
+    // Until a command is built, its arguments do not know what they are called in errors.
+    command.build();
+    let mut command = secrets_from_files(command, &mut faults);
     loop {
         let error = match command.clone().try_get_matches_from(&arguments) {
             Ok(matches) if faults.is_empty() => match C::from_arg_matches(&matches) {
@@ -304,6 +307,19 @@ mod tests {
     #[test]
     fn an_unknown_flag_is_a_fault() {
         assert!(faults("x --port 1 --nmae a").concat().contains("--nmae"));
+    }
+
+    #[test]
+    fn faults_below_a_subcommand_are_found_too() {
+        #[derive(Debug, Parser)]
+        enum Command {
+            Serve(Settings),
+        }
+        let parsed = parse::<Command>(["x", "serve", "--port", "no"].map(OsString::from));
+        let Err(SettingsError::Faults(faults)) = parsed else {
+            panic!("expected faults, got {parsed:?}")
+        };
+        assert_eq!(faults.len(), 3, "{faults:#?}");
     }
 
     #[test]

@@ -17,7 +17,10 @@ use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::Sd
 use runtime::{admin::RenderMetrics, settings::LogFormat};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter, Layer,
+    filter::{FilterExt, Targets, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 pub use propagation::{TRACE_HEADERS, adopt_parent, current_trace_id, inject_context};
@@ -26,6 +29,15 @@ pub use settings::TelemetrySettings;
 /// Upper bounds of latency histograms, in seconds.
 const LATENCY_BUCKETS: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// Targets that say too much: actix names every worker, and the exporter
+/// warns on each retry while the collector is down.
+const QUIET: [&str; 4] = [
+    "actix_server=warn",
+    "opentelemetry=error",
+    "opentelemetry_sdk=error",
+    "opentelemetry_otlp=error",
 ];
 
 /// Why telemetry cannot start.
@@ -70,20 +82,13 @@ impl Telemetry {
 
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match settings.log_format {
-            LogFormat::Json => lines
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
             LogFormat::Pretty => lines.with_target(false).boxed(),
         };
-        // The exporter warns on every retry while the collector is down.
-        let filter = EnvFilter::builder()
-            .parse(&settings.log)?
-            .add_directive("opentelemetry=error".parse()?)
-            .add_directive("opentelemetry_sdk=error".parse()?)
-            .add_directive("opentelemetry_otlp=error".parse()?);
+        let mut filter = EnvFilter::builder().parse(&settings.log)?;
+        for directive in QUIET {
+            filter = filter.add_directive(directive.parse()?);
+        }
         // Spans are exported at their own level, whatever the log filter says.
         let spans = traces.as_ref().map(|provider| {
             tracing_opentelemetry::layer()
@@ -100,7 +105,8 @@ impl Telemetry {
                 )
         });
         tracing_subscriber::registry()
-            .with(lines.with_filter(filter))
+            // A line says what it has to say; spans are for traces.
+            .with(lines.with_filter(filter.and(filter_fn(|metadata| metadata.is_event()))))
             .with(spans)
             .try_init()?;
         Ok(Self { metrics, traces })

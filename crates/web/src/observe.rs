@@ -49,7 +49,7 @@ pub(crate) async fn observe(
         .headers()
         .get(&REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+        .unwrap_or("none")
         .to_owned();
     let span = tracing::info_span!(
         "http",
@@ -102,6 +102,11 @@ impl Surroundings {
             response
                 .head_mut()
                 .set_connection_type(ConnectionType::Close);
+        }
+        if let Some(RequestId(id)) = request.extensions().get()
+            && let Ok(id) = HeaderValue::from_str(id)
+        {
+            response.headers_mut().insert(REQUEST_ID, id);
         }
         self.record(&request, response.status(), span, started);
         ServiceResponse::new(request, response)
@@ -180,9 +185,6 @@ fn explain(request: &HttpRequest, response: &HttpResponse) -> HttpResponse {
     let request_id = extensions
         .get::<RequestId>()
         .map_or("", |RequestId(id)| id.as_str());
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        builder.insert_header((REQUEST_ID, value));
-    }
     Problem {
         r#type: "about:blank",
         title: refusal.title,

@@ -1,0 +1,137 @@
+//! The kit against a real replica set, and against one that is gone.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use bson::{Document, doc};
+use clap::Parser;
+use domain::ErrorKind;
+use mongodb::options::IndexOptions;
+use store::{Index, MongoSettings, Operation, Store, StoreError};
+use testkit::{Sandbox, eventually};
+
+const INSERT: Operation = Operation {
+    collection: "things",
+    name: "insert",
+};
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    mongo: MongoSettings,
+}
+
+async fn store(sandbox: &Sandbox) -> Store {
+    let (uri, database) = (sandbox.mongodb_uri(), sandbox.mongodb_database());
+    let flags = [
+        "x",
+        "--mongodb-uri",
+        &uri,
+        "--mongodb-database",
+        database,
+        "--mongodb-timeout",
+        "1s",
+    ];
+    Store::connect(&Flags::parse_from(flags).mongo, "test")
+        .await
+        .unwrap()
+}
+
+fn unique_name() -> Index {
+    Index {
+        collection: "things",
+        name: "name_unique",
+        keys: doc! { "name": 1 },
+        options: IndexOptions::builder().unique(true).build(),
+    }
+}
+
+async fn insert(store: &Store, name: &str) -> Result<(), StoreError> {
+    let things = store.collection::<Document>("things");
+    store
+        .run(INSERT, things.insert_one(doc! { "name": name }))
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_collision_is_a_conflict_that_names_its_index() {
+    let sandbox = Sandbox::create().await;
+    let store = store(&sandbox).await;
+    store.ensure_indexes(&[unique_name()]).await.unwrap();
+    insert(&store, "a").await.unwrap();
+    let error = insert(&store, "a").await.unwrap_err();
+    assert_eq!(error.duplicate_index(), Some("name_unique"));
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_collision_in_a_transaction_undoes_all_of_it() {
+    let sandbox = Sandbox::create().await;
+    let store = store(&sandbox).await;
+    store.ensure_indexes(&[unique_name()]).await.unwrap();
+    insert(&store, "taken").await.unwrap();
+    let things = store.collection::<Document>("things");
+    let work = {
+        let things = things.clone();
+        async move |session: &mut mongodb::ClientSession| {
+            things
+                .insert_one(doc! { "name": "free" })
+                .session(&mut *session)
+                .await?;
+            things
+                .insert_one(doc! { "name": "taken" })
+                .session(&mut *session)
+                .await?;
+            Ok(())
+        }
+    };
+    let error = store.transaction(INSERT, work).await.unwrap_err();
+    assert_eq!(error.duplicate_index(), Some("name_unique"));
+    assert_eq!(things.count_documents(doc! {}).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn indexes_can_be_ensured_again_but_not_changed() {
+    let sandbox = Sandbox::create().await;
+    let store = store(&sandbox).await;
+    store.ensure_indexes(&[unique_name()]).await.unwrap();
+    store.ensure_indexes(&[unique_name()]).await.unwrap();
+    let changed = Index {
+        keys: doc! { "name": -1 },
+        ..unique_name()
+    };
+    assert!(store.ensure_indexes(&[changed]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_unavailable_until_it_is_back() {
+    let sandbox = Sandbox::with_outages().await;
+    let store = store(&sandbox).await;
+    insert(&store, "before").await.unwrap();
+    sandbox.mongodb_proxy().cut();
+    assert_eq!(
+        insert(&store, "during").await.unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    sandbox.mongodb_proxy().restore();
+    eventually(Duration::from_secs(20), async || {
+        insert(&store, "after").await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_unavailable_within_the_time_limit() {
+    let sandbox = Sandbox::with_outages().await;
+    let store = store(&sandbox).await;
+    insert(&store, "before").await.unwrap();
+    sandbox.mongodb_proxy().hang();
+    let started = Instant::now();
+    let error = insert(&store, "during").await.unwrap_err();
+    assert!(matches!(error, StoreError::Timeout), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    // Generous for a busy machine, and far from the driver's own patience of minutes.
+    assert!(started.elapsed() < Duration::from_secs(10));
+}

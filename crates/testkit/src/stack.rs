@@ -1,0 +1,309 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use runtime::{Clock, ManualClock, Shutdown, admin::RenderMetrics};
+use secrecy::{ExposeSecret, SecretString};
+use tokens::Signer;
+use tokio::{task::JoinHandle, time::timeout};
+
+use crate::{
+    Client, Sandbox, User,
+    deployment::{Deployment, ENDING, upstreams},
+    reserve_port,
+};
+
+/// auth and the gateway in the process of the test, on ports of their own,
+/// with databases of their own and a clock that the test moves.
+///
+/// They talk real HTTP and gRPC. With `LOG` in the environment they log.
+pub struct Stack {
+    auth: Option<Running>,
+    gateway: Option<Running>,
+    auth_addresses: AuthAddresses,
+    gateway_address: Option<SocketAddr>,
+    clock: ManualClock,
+    // Dropped last: the services write to it until they are gone.
+    deployment: Deployment,
+}
+
+#[derive(Clone, Copy)]
+struct AuthAddresses {
+    http: SocketAddr,
+    grpc: SocketAddr,
+}
+
+struct Running {
+    shutdown: Shutdown,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// How a stack differs from the usual one.
+#[must_use]
+pub struct StackBuilder {
+    has_outages: bool,
+    has_gateway: bool,
+    settings: Vec<(String, String)>,
+}
+
+impl StackBuilder {
+    /// MongoDB and Redis can fail: see [`Sandbox::mongodb_proxy`] and
+    /// [`Sandbox::redis_proxy`].
+    pub fn with_outages(mut self) -> Self {
+        self.has_outages = true;
+        self
+    }
+
+    /// auth alone.
+    pub fn without_gateway(mut self) -> Self {
+        self.has_gateway = false;
+        self
+    }
+
+    /// The limits of production instead of those for local runs.
+    pub fn with_production_limits(self) -> Self {
+        self.setting("rate-limit-policy", "production")
+    }
+
+    /// A setting by the name of its flag without the dashes: `token-lifetime`.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts everything; it answers when this returns.
+    pub async fn start(self) -> Stack {
+        log_if_asked();
+        let sandbox = if self.has_outages {
+            Sandbox::with_outages().await
+        } else {
+            Sandbox::create().await
+        };
+        let mut deployment = Deployment::new(sandbox);
+        for (name, value) in self.settings {
+            deployment.set(&name, value);
+        }
+        deployment.migrate().await;
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let auth_addresses = AuthAddresses {
+            http: address(reserve_port().await),
+            grpc: address(reserve_port().await),
+        };
+        let mut stack = Stack {
+            auth: None,
+            gateway: None,
+            auth_addresses,
+            gateway_address: None,
+            clock: ManualClock::default(),
+            deployment,
+        };
+        stack.start_auth().await;
+        if self.has_gateway {
+            stack.start_gateway().await;
+        }
+        stack
+    }
+}
+
+impl Stack {
+    /// The usual stack.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A stack that differs from the usual one.
+    pub fn builder() -> StackBuilder {
+        StackBuilder {
+            has_outages: false,
+            has_gateway: true,
+            settings: Vec::new(),
+        }
+    }
+
+    /// Starts auth where it was before [`Stack::stop_auth`].
+    pub async fn start_auth(&mut self) {
+        assert!(self.auth.is_none(), "auth runs already");
+        let AuthAddresses { http, grpc } = self.auth_addresses;
+        let settings = self.deployment.parse(&[
+            ("http-addr".to_owned(), http.to_string()),
+            ("grpc-addr".to_owned(), grpc.to_string()),
+            ("admin-addr".to_owned(), "127.0.0.1:0".to_owned()),
+        ]);
+        let shutdown = Shutdown::new();
+        let app = auth::App::build(
+            settings,
+            shutdown.clone(),
+            self.shared_clock(),
+            no_metrics(),
+        );
+        let app = app.await.expect("auth starts");
+        assert_eq!((app.http_addr(), app.grpc_addr()), (http, grpc));
+        let task = tokio::spawn(app.run());
+        self.auth = Some(Running { shutdown, task });
+    }
+
+    /// Ends auth in order; its ports refuse connections afterwards.
+    pub async fn stop_auth(&mut self) {
+        let auth = self.auth.take().expect("auth runs");
+        auth.stop().await;
+    }
+
+    async fn start_gateway(&mut self) {
+        let AuthAddresses { http, grpc } = self.auth_addresses;
+        let mut flags = upstreams(&[http], grpc).to_vec();
+        for flag in ["http-addr", "admin-addr"] {
+            flags.push((flag.to_owned(), "127.0.0.1:0".to_owned()));
+        }
+        let settings = self.deployment.parse(&flags);
+        let shutdown = Shutdown::new();
+        let app = gateway::App::build(
+            settings,
+            shutdown.clone(),
+            self.shared_clock(),
+            no_metrics(),
+        );
+        let app = app.await.expect("the gateway starts");
+        self.gateway_address = Some(app.http_addr());
+        let operator = Client::new(format!("http://{}", app.admin_addr()));
+        let task = tokio::spawn(app.run());
+        self.gateway = Some(Running { shutdown, task });
+        // It is ready once it knows the keys of tokens.
+        crate::eventually(ENDING, async || operator.get("/readyz").await.status == 200).await;
+    }
+
+    /// Migrates the databases, as at the start; again changes nothing.
+    pub async fn migrate(&self) -> auth::MigrationReport {
+        self.deployment.migrate().await
+    }
+
+    fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
+    }
+
+    /// Where clients are served.
+    #[must_use]
+    pub fn gateway_addr(&self) -> SocketAddr {
+        self.gateway_address.expect("a stack with a gateway")
+    }
+
+    /// `http://host:port` of the gateway.
+    #[must_use]
+    pub fn gateway_url(&self) -> String {
+        format!("http://{}", self.gateway_addr())
+    }
+
+    /// Where the gateway finds auth.
+    #[must_use]
+    pub fn auth_addr(&self) -> SocketAddr {
+        self.auth_addresses.http
+    }
+
+    /// `http://host:port` of auth.
+    #[must_use]
+    pub fn auth_url(&self) -> String {
+        format!("http://{}", self.auth_addr())
+    }
+
+    /// `http://host:port` of the internal API of auth.
+    #[must_use]
+    pub fn auth_grpc_url(&self) -> String {
+        format!("http://{}", self.auth_addresses.grpc)
+    }
+
+    /// The clock of all services.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// The databases and the ways to them.
+    #[must_use]
+    pub fn sandbox(&self) -> &Sandbox {
+        self.deployment.sandbox()
+    }
+
+    /// The database of the services.
+    #[must_use]
+    pub fn mongodb(&self) -> &mongodb::Database {
+        self.sandbox().mongodb()
+    }
+
+    /// The Redis database of the services.
+    #[must_use]
+    pub fn redis(&self) -> redis::aio::MultiplexedConnection {
+        self.sandbox().redis()
+    }
+
+    /// The secret between services.
+    #[must_use]
+    pub fn credential(&self) -> &SecretString {
+        self.deployment.credential()
+    }
+
+    /// The key that tokens are signed with, as PEM.
+    #[must_use]
+    pub fn signing_key(&self) -> &SecretString {
+        self.deployment.signing_key()
+    }
+
+    /// Signs tokens as auth does: for forging.
+    #[must_use]
+    pub fn signer(&self) -> Signer {
+        self.deployment.signer()
+    }
+
+    /// A stranger at the gateway.
+    #[must_use]
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.gateway_url())
+    }
+
+    /// A service of the deployment, talking to auth past the gateway.
+    #[must_use]
+    pub fn insider(&self) -> Client {
+        Client::new(self.auth_url())
+            .with_header(
+                contracts::rpc::CREDENTIAL_HEADER,
+                self.credential().expose_secret(),
+            )
+            .with_header("x-request-id", "inside")
+    }
+
+    /// A person who has just registered at the gateway. `name` becomes part of
+    /// a username that nobody else has.
+    pub async fn user(&self, name: &str) -> User {
+        User::register(&self.anonymous(), name).await
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for running in [&self.gateway, &self.auth].into_iter().flatten() {
+            running.shutdown.stop_now();
+            running.task.abort();
+        }
+    }
+}
+
+impl Running {
+    async fn stop(self) {
+        self.shutdown.begin_drain();
+        let ended = timeout(ENDING, self.task)
+            .await
+            .expect("the end of the drain");
+        ended.expect("no panic").expect("an orderly end");
+    }
+}
+
+fn no_metrics() -> RenderMetrics {
+    Arc::new(String::new)
+}
+
+/// Logs to the test's output when `LOG` asks for it.
+fn log_if_asked() {
+    if let Ok(filter) = std::env::var("LOG") {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+            .with_test_writer();
+        // Another test of this process may have been first.
+        let _ = subscriber.try_init();
+    }
+}

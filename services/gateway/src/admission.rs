@@ -1,0 +1,175 @@
+//! Rate limit and revocation, in one round trip to Redis, and without Redis.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use cache::{Cache, RevocationStatus, keys, redis};
+use domain::SessionId;
+use metrics::counter;
+use runtime::{Clock, Readiness};
+use tokio::{sync::Notify, time::sleep};
+
+use crate::{
+    problem::Code,
+    rate_limit::{Hit, LocalWindows, Policy, Quota},
+    sessions::Sessions,
+};
+
+/// Between two looks at a Redis that answers.
+const WATCH: Duration = Duration::from_secs(1);
+/// Between two looks at one that does not.
+const RECOVERY: Duration = Duration::from_millis(200);
+
+/// Decides whether a request may go on.
+pub(crate) struct Admission {
+    cache: Cache,
+    /// Requests skip Redis while it is down: only [`Admission::watch`] waits for it then.
+    is_redis_up: AtomicBool,
+    redis_failed: Notify,
+    windows: LocalWindows,
+    sessions: Arc<Sessions>,
+    policy: &'static Policy,
+    clock: Arc<dyn Clock>,
+}
+
+/// What one round trip has brought.
+pub(crate) struct Standing {
+    pub(crate) quota: Quota,
+    revocation: RevocationStatus,
+}
+
+impl Admission {
+    pub(crate) fn new(
+        cache: Cache,
+        sessions: Arc<Sessions>,
+        policy: &'static Policy,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            cache,
+            is_redis_up: AtomicBool::new(true),
+            redis_failed: Notify::new(),
+            windows: LocalWindows::new(),
+            sessions,
+            policy,
+            clock,
+        }
+    }
+
+    /// Counts a request of `client` and looks its session up.
+    pub(crate) async fn standing(&self, client: IpAddr, session: Option<SessionId>) -> Standing {
+        let client = keys::rate_limited_client(client);
+        let (hit, revocation, source) = match self.ask_redis(&client, session).await {
+            Some((hit, revocation)) => (hit, revocation, "redis"),
+            None => {
+                let hit = self.windows.hit(self.policy, &client, self.clock.now());
+                (hit, RevocationStatus::Unknown, "local")
+            }
+        };
+        let quota = Quota::new(self.policy, hit);
+        let decision = if quota.is_exceeded() { "refused" } else { "allowed" };
+        counter!("gateway_rate_limit_decisions_total", "decision" => decision, "source" => source)
+            .increment(1);
+        Standing { quota, revocation }
+    }
+
+    /// Refuses the session if it was revoked, and also when nobody can tell.
+    pub(crate) async fn check_session(
+        &self,
+        standing: &Standing,
+        session_id: SessionId,
+    ) -> Result<(), Code> {
+        match standing.revocation {
+            RevocationStatus::Alive => Ok(()),
+            RevocationStatus::Revoked => Err(Code::SessionRevoked),
+            RevocationStatus::Unknown => {
+                counter!("gateway_session_fallbacks_total").increment(1);
+                match self.sessions.is_alive(session_id).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(Code::SessionRevoked),
+                    Err(status) => {
+                        tracing::warn!(%status, "session cannot be checked");
+                        Err(Code::UpstreamUnavailable)
+                    }
+                }
+            }
+        }
+    }
+
+    /// `None` when Redis is down or fails now.
+    async fn ask_redis(
+        &self,
+        client: &str,
+        session: Option<SessionId>,
+    ) -> Option<(Hit, RevocationStatus)> {
+        if !self.is_redis_up.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut connection = self.cache.shared();
+        match self.questions(client, session).query_async(&mut connection).await {
+            Ok((count, remaining, is_revoked, is_loaded)) => {
+                Some((self.hit(count, remaining), RevocationStatus::from_exists(is_revoked, is_loaded)))
+            }
+            Err(error) => {
+                if self.is_redis_up.swap(false, Ordering::Relaxed) {
+                    tracing::warn!(%error, "redis failed, going on without it");
+                    self.redis_failed.notify_one();
+                }
+                None
+            }
+        }
+    }
+
+    /// Commands that need no transaction: the window's end is set by whoever
+    /// finds it without one, and a repeat changes nothing.
+    fn questions(&self, client: &str, session: Option<SessionId>) -> redis::Pipeline {
+        let window = keys::rate_limit(self.policy.name, client);
+        let mut questions = redis::pipe();
+        questions
+            .cmd("INCR")
+            .arg(&window)
+            .cmd("PEXPIRE")
+            .arg(&window)
+            .arg(u64::try_from(self.policy.window.as_millis()).unwrap_or(u64::MAX))
+            .arg("NX")
+            .ignore()
+            .cmd("PTTL")
+            .arg(&window);
+        // Every reply has its place, so a request without a session asks for one that cannot be.
+        let revoked = session.map(keys::revoked_session).unwrap_or_default();
+        questions
+            .cmd("EXISTS")
+            .arg(revoked)
+            .cmd("EXISTS")
+            .arg(keys::REVOCATIONS_LOADED);
+        questions
+    }
+
+    fn hit(&self, count: u64, remaining_millis: i64) -> Hit {
+        let remaining = u64::try_from(remaining_millis).map_or(self.policy.window, Duration::from_millis);
+        Hit { count, remaining }
+    }
+
+    /// Keeps looking whether Redis answers. Never ends by itself.
+    pub(crate) async fn watch(&self, readiness: &Readiness) {
+        loop {
+            let is_up = self.cache.ping().await.is_ok();
+            readiness.set_dependency("redis", is_up);
+            self.is_redis_up.store(is_up, Ordering::Relaxed);
+            if is_up {
+                tokio::select! {
+                    () = sleep(WATCH) => {}
+                    () = self.redis_failed.notified() => {}
+                }
+            } else {
+                sleep(RECOVERY).await;
+            }
+        }
+    }
+}

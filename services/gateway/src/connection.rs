@@ -1,0 +1,128 @@
+//! One client connection, from its first byte to its end.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONNECTION, CONTENT_LENGTH},
+};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use metrics::counter;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    door::Door,
+    headers::{self, REQUEST_ID},
+    problem::Code,
+    wire::{ClientTimeouts, HeadLimits, InFlight, Wire},
+};
+
+/// How long the last answer may take to be read, when the client was still sending.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How clients are served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientLimits {
+    pub(crate) head: HeadLimits,
+    pub(crate) timeouts: ClientTimeouts,
+}
+
+/// Serves a connection until either side ends it. Once `closing` is cancelled,
+/// it ends as soon as it is idle.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    door: Arc<Door>,
+    limits: ClientLimits,
+    closing: CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "client connection ended");
+        return;
+    }
+    let in_flight = InFlight::default();
+    let closing = closing.cancelled_owned();
+    let wire = Wire::new(stream, limits.head, limits.timeouts, in_flight.clone(), closing);
+    let service = service_fn(|request| {
+        let door = Arc::clone(&door);
+        let in_flight = in_flight.guard();
+        async move { Ok::<_, Infallible>(door.answer(request, peer.ip(), in_flight).await) }
+    });
+    // The wire has checked the head and keeps the time; hyper's limits lie beyond its own.
+    let mut connection = http1::Builder::new()
+        .max_headers(limits.head.headers)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(wire), service);
+    let ended = (&mut connection).await;
+    let (stream, refusal) = connection.into_parts().io.into_inner().into_parts();
+    match (refusal, ended) {
+        (Some(code), _) => refuse(stream, peer, code).await,
+        (None, Ok(())) => part(stream).await,
+        // Broken off, by the client or because the answer cannot be completed:
+        // closing without more makes sure that the client sees it as incomplete.
+        (None, Err(error)) => tracing::debug!(%error, "client connection ended"),
+    }
+}
+
+/// Answers what is not a request, and ends the connection.
+pub(crate) async fn refuse(mut stream: TcpStream, peer: SocketAddr, code: Code) {
+    let request_id = Uuid::now_v7().to_string();
+    let word = code.row().code;
+    counter!("gateway_requests_refused_total", "code" => word).increment(1);
+    tracing::info!(
+        status = code.status().as_u16(),
+        code = word,
+        request_id,
+        client.address = %peer.ip(),
+        "request refused"
+    );
+    let answer = answer(code, &request_id);
+    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&answer)).await {
+        part(stream).await;
+    }
+}
+
+/// The bytes of a refusal. There is no path to name: the target may be what is wrong.
+fn answer(code: Code, request_id: &str) -> Bytes {
+    let document = code.document("/", request_id);
+    let mut headers = code.headers();
+    headers::secure(&mut headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, request_id);
+    }
+    let status: StatusCode = code.status();
+    let mut bytes = BytesMut::with_capacity(2048);
+    bytes.put_slice(format!("HTTP/1.1 {status}\r\n").as_bytes());
+    for (name, value) in &headers {
+        bytes.put_slice(name.as_str().as_bytes());
+        bytes.put_slice(b": ");
+        bytes.put_slice(value.as_bytes());
+        bytes.put_slice(b"\r\n");
+    }
+    bytes.put_slice(b"\r\n");
+    bytes.put_slice(&document);
+    bytes.freeze()
+}
+
+/// Closes a connection whose client may still be sending. Closing with unread
+/// bytes makes the kernel reset it, and a reset discards the answer on its way.
+async fn part(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let discard = async {
+        let mut rest = [0; 4096];
+        while let Ok(1..) = stream.read(&mut rest).await {}
+    };
+    let _ = timeout(LINGER, discard).await;
+}

@@ -1,0 +1,196 @@
+//! What happens to a request, in order: preflight, path, token, rate limit and
+//! revocation, route, body, forwarding; and what every answer carries.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, TRANSFER_ENCODING},
+};
+use hyper::body::Incoming;
+use runtime::{Clock, Readiness, Shutdown};
+use tracing::Instrument;
+
+use crate::{
+    admission::Admission,
+    body::ResponseBody,
+    client_address::TrustedProxies,
+    cors::{self, AllowedOrigins},
+    headers::{self, REQUEST_ID},
+    identity::{Credential, Identity},
+    path,
+    problem::Code,
+    proxy::Proxy,
+    rate_limit::Quota,
+    record::Record,
+    routes,
+    wire::InFlightGuard,
+};
+
+/// Everything a request meets on its way.
+pub(crate) struct Door {
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) origins: AllowedOrigins,
+    pub(crate) identity: Identity,
+    pub(crate) admission: Admission,
+    pub(crate) proxy: Proxy,
+    pub(crate) readiness: Readiness,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The parts of a request that its answer needs.
+struct Context {
+    record: Record,
+    peer: IpAddr,
+    quota: Option<Quota>,
+}
+
+impl Door {
+    /// Answers a request of `peer`; `in_flight` lasts until the answer is written.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        in_flight: InFlightGuard,
+    ) -> Response<ResponseBody> {
+        let client = self.trusted_proxies.client(peer, request.headers());
+        let request_id = headers::request_id(request.headers());
+        let origin = request.headers().get(ORIGIN).cloned();
+        let must_close = request.headers().contains_key(TRANSFER_ENCODING);
+        let is_head = request.method() == Method::HEAD;
+        let mut context = Context {
+            record: Record::begin(&request, request_id, client, in_flight),
+            peer,
+            quota: None,
+        };
+        let span = context.record.span();
+        let mut response = self
+            .handle(request, &mut context)
+            .instrument(span)
+            .await
+            .unwrap_or_else(|code| refusal(code, &context.record, is_head));
+        let Context { mut record, quota, .. } = context;
+
+        let headers = response.headers_mut();
+        headers::secure(headers);
+        self.origins.mark(origin.as_ref(), headers);
+        if let Some(quota) = quota {
+            quota.write(self.clock.now(), headers);
+        }
+        if let Ok(request_id) = HeaderValue::from_str(record.request_id()) {
+            headers.insert(REQUEST_ID, request_id);
+        }
+        // After a chunked body the connection does not look for another request.
+        if must_close || self.shutdown.is_draining() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        record.answered(response.status());
+        response.map(|body| body.attended_by(Box::new(record)))
+    }
+
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        context: &mut Context,
+    ) -> Result<Response<ResponseBody>, Code> {
+        if cors::is_preflight(request.method(), request.headers()) {
+            context.record.route = "preflight";
+            return self.preflight(request.headers());
+        }
+        if let Some(response) = self.probe(&request, context) {
+            return response;
+        }
+        let path = path::normalise(request.uri().path());
+        let route = path.as_deref().ok().and_then(routes::find);
+        let credential = self.identity.credential(request.headers());
+        let session = match (route, credential) {
+            (Some(_), Credential::Valid(access)) => Some(access.session_id),
+            _ => None,
+        };
+        let standing = self.admission.standing(context.record.client(), session).await;
+        context.quota = Some(standing.quota);
+        if standing.quota.is_exceeded() {
+            return Err(Code::RateLimited);
+        }
+        check_method(request.method())?;
+        let path = path.or(Err(Code::InvalidPath))?;
+        // Two of them, and the service could believe the other one.
+        if request.headers().get_all(AUTHORIZATION).iter().nth(1).is_some() {
+            return Err(Code::BadRequest);
+        }
+        let route = route.ok_or(Code::NotFound)?;
+        context.record.route = route.prefix;
+        if route.needs_token(request.method(), &path) {
+            match credential {
+                Credential::Refused(code) => return Err(code),
+                Credential::Valid(access) => {
+                    context.record.user_id = Some(access.user_id);
+                    self.admission.check_session(&standing, access.session_id).await?;
+                }
+            }
+        }
+        self.proxy.check_length(&request)?;
+        let is_peer_trusted = self.trusted_proxies.contains(context.peer.to_canonical());
+        self.proxy
+            .forward(request, route.service, &path, is_peer_trusted, &mut context.record)
+            .await
+    }
+
+    fn preflight(&self, headers: &HeaderMap) -> Result<Response<ResponseBody>, Code> {
+        let headers = self.origins.preflight(headers).ok_or(Code::OriginNotAllowed)?;
+        let mut response = Response::new(ResponseBody::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    /// The answer of the gateway itself to whoever balances load in front of it.
+    fn probe(
+        &self,
+        request: &Request<Incoming>,
+        context: &mut Context,
+    ) -> Option<Result<Response<ResponseBody>, Code>> {
+        let (route, is_well, state) = match request.uri().path() {
+            "/livez" => ("/livez", true, "alive"),
+            "/readyz" => ("/readyz", self.readiness.is_ready(), self.readiness.state()),
+            _ => return None,
+        };
+        context.record.route = route;
+        if *request.method() != Method::GET && *request.method() != Method::HEAD {
+            return Some(Err(Code::MethodNotAllowed));
+        }
+        let body = Bytes::from(format!(r#"{{"status":"{state}"}}"#));
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        Some(Ok(own_answer(status, headers, body, request.method() == Method::HEAD)))
+    }
+}
+
+fn check_method(method: &Method) -> Result<(), Code> {
+    match method.as_str() {
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => Ok(()),
+        _ => Err(Code::MethodNotAllowed),
+    }
+}
+
+fn refusal(code: Code, record: &Record, is_head: bool) -> Response<ResponseBody> {
+    let document = code.document(record.path(), record.request_id());
+    own_answer(code.status(), code.headers(), document, is_head)
+}
+
+/// A `HEAD` is told the length of what it does not get.
+fn own_answer(
+    status: StatusCode,
+    mut headers: HeaderMap,
+    body: Bytes,
+    is_head: bool,
+) -> Response<ResponseBody> {
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let body = if is_head { ResponseBody::empty() } else { ResponseBody::from(body) };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,149 @@
+//! Forwarding: a checked request becomes a service's, its answer the client's.
+
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::{AUTHORIZATION, CONTENT_LENGTH, HOST},
+    uri::PathAndQuery,
+};
+use hyper::body::Incoming;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    body::{BodyLimits, RequestBody, ResponseBody},
+    headers::{Origin, clean_answer},
+    problem::Code,
+    record::Record,
+    routes::Service,
+    upstream::{SendError, Upstream},
+};
+
+/// The services, and what is said to them.
+pub(crate) struct Proxy {
+    auth: std::sync::Arc<Upstream>,
+    limits: BodyLimits,
+    credential: (HeaderName, HeaderValue),
+}
+
+impl Proxy {
+    pub(crate) fn new(
+        auth: std::sync::Arc<Upstream>,
+        limits: BodyLimits,
+        credential: &SecretString,
+    ) -> anyhow::Result<Self> {
+        let mut value = HeaderValue::from_str(credential.expose_secret())?;
+        value.set_sensitive(true);
+        Ok(Self {
+            auth,
+            limits,
+            credential: (HeaderName::from_static(contracts::rpc::CREDENTIAL_HEADER), value),
+        })
+    }
+
+    fn upstream(&self, service: Service) -> &Upstream {
+        match service {
+            Service::Auth => &self.auth,
+        }
+    }
+
+    /// Refuses a body that says itself that it is too large.
+    pub(crate) fn check_length(&self, request: &Request<Incoming>) -> Result<(), Code> {
+        let said = request.headers().get(CONTENT_LENGTH);
+        let length = said.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.limits.max_bytes) {
+            return Err(Code::PayloadTooLarge);
+        }
+        Ok(())
+    }
+
+    /// Sends `request` to `service` under `path`, which is normalised.
+    pub(crate) async fn forward(
+        &self,
+        mut request: Request<Incoming>,
+        service: Service,
+        path: &str,
+        is_peer_trusted: bool,
+        record: &mut Record,
+    ) -> Result<Response<ResponseBody>, Code> {
+        record.upstream = Some(service.name());
+        let request_id = HeaderValue::from_str(record.request_id()).or(Err(Code::BadRequest))?;
+        Origin {
+            client: record.client(),
+            is_peer_trusted,
+            request_id: &request_id,
+            credential: &self.credential,
+        }
+        .prepare(request.headers_mut());
+        *request.uri_mut() = target(path, request.uri().query())?;
+        *request.version_mut() = Version::HTTP_11;
+        // An HTTP/1.0 client may not have said; HTTP/1.1 must.
+        request
+            .headers_mut()
+            .entry(HOST)
+            .or_insert(HeaderValue::from_static(service.name()));
+        if let Some(token) = request.headers_mut().get_mut(AUTHORIZATION) {
+            token.set_sensitive(true);
+        }
+        inject_trace(&mut request);
+
+        let (parts, body) = request.into_parts();
+        // hyper's upgrade handle would keep the connection's task from ending.
+        let (body, progress) = RequestBody::new(body, self.limits);
+        let mut outgoing = Request::new(body);
+        *outgoing.method_mut() = parts.method;
+        *outgoing.uri_mut() = parts.uri;
+        *outgoing.headers_mut() = parts.headers;
+
+        let upstream = self.upstream(service);
+        let (response, lease) = match upstream.send(outgoing, &progress).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return Err(match progress.fault() {
+                    Some(fault) => fault.into(),
+                    None => explain(service, &error),
+                });
+            }
+        };
+        let (mut parts, incoming) = response.into_parts();
+        // Nobody asked for another protocol.
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Code::BadGateway);
+        }
+        clean_answer(&mut parts.headers);
+        let body = ResponseBody::from_service(incoming, lease, upstream.patience());
+        let mut response = Response::new(body);
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        Ok(response)
+    }
+}
+
+fn target(path: &str, query: Option<&str>) -> Result<Uri, Code> {
+    let target = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let target = PathAndQuery::from_maybe_shared(target).or(Err(Code::InvalidPath))?;
+    Ok(Uri::from(target))
+}
+
+/// Passes the trace on, with this request's span as the parent. When nothing
+/// is traced here, what the client sent stays.
+fn inject_trace(request: &mut Request<Incoming>) {
+    telemetry::inject_context(|name, value| {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+            request.headers_mut().insert(name, value);
+        }
+    });
+}
+
+fn explain(service: Service, error: &SendError) -> Code {
+    let code = match error {
+        SendError::Unreachable => Code::UpstreamUnavailable,
+        SendError::TimedOut => Code::UpstreamTimeout,
+        SendError::Failed(_) => Code::BadGateway,
+    };
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(upstream = service.name(), code = code.row().code, %error, cause, "cannot forward");
+    code
+}

@@ -1,0 +1,145 @@
+//! How many requests a client may make: named policies, fixed windows that
+//! begin with the first request, and the headers that tell clients about them.
+
+mod local;
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use domain::Timestamp;
+use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
+
+pub(crate) use local::LocalWindows;
+
+/// The name of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    /// 100 requests in 15 minutes.
+    Production,
+    /// 100,000 requests in a minute, for local runs and demos.
+    Local,
+}
+
+/// A limit on the requests of one client.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// Part of the Redis key, so that a change of policy starts new windows.
+    pub(crate) name: &'static str,
+    /// What clients see.
+    label: &'static str,
+    limit: u32,
+    pub(crate) window: Duration,
+}
+
+const PRODUCTION: Policy = Policy {
+    name: "production",
+    label: "100-in-15min",
+    limit: 100,
+    window: Duration::from_secs(15 * 60),
+};
+
+const LOCAL: Policy = Policy {
+    name: "local",
+    label: "100000-in-1min",
+    limit: 100_000,
+    window: Duration::from_secs(60),
+};
+
+impl PolicyName {
+    pub(crate) const fn policy(self) -> &'static Policy {
+        match self {
+            Self::Production => &PRODUCTION,
+            Self::Local => &LOCAL,
+        }
+    }
+}
+
+/// A request counted in its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    /// The requests of the window so far, with this one.
+    pub(crate) count: u64,
+    /// Until the window ends.
+    pub(crate) remaining: Duration,
+}
+
+/// What a client has left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quota {
+    policy: &'static Policy,
+    hit: Hit,
+}
+
+impl Quota {
+    pub(crate) fn new(policy: &'static Policy, hit: Hit) -> Self {
+        Self { policy, hit }
+    }
+
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.hit.count > u64::from(self.policy.limit)
+    }
+
+    /// Writes both families of headers: those of express-rate-limit, and those
+    /// of the IETF draft "RateLimit header fields for HTTP", revision 8.
+    pub(crate) fn write(&self, now: Timestamp, headers: &mut HeaderMap) {
+        let Policy { label, limit, window, .. } = self.policy;
+        let remaining = u64::from(*limit).saturating_sub(self.hit.count);
+        let reset_in = whole_seconds(self.hit.remaining);
+        let reset_at = now.plus(self.hit.remaining + Duration::from_millis(999)).as_secs();
+        let mut set = |name: &'static str, value: String| {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        set("x-ratelimit-limit", limit.to_string());
+        set("x-ratelimit-remaining", remaining.to_string());
+        set("x-ratelimit-reset", reset_at.to_string());
+        set("ratelimit-policy", format!("\"{label}\"; q={limit}; w={}", window.as_secs()));
+        set("ratelimit", format!("\"{label}\"; r={remaining}; t={reset_in}"));
+        if self.is_exceeded() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(reset_in.max(1)));
+        }
+    }
+}
+
+/// Rounded up: a client that comes back at the second it was told must find
+/// the window over.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(count: u64, remaining: Duration) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let now = Timestamp::from_millis(1_700_000_000_500);
+        Quota::new(&PRODUCTION, Hit { count, remaining }).write(now, &mut headers);
+        headers
+    }
+
+    #[test]
+    fn both_header_families_say_the_same() {
+        let headers = headers(1, Duration::from_secs(900));
+        for (name, value) in [
+            ("x-ratelimit-limit", "100"),
+            ("x-ratelimit-remaining", "99"),
+            ("x-ratelimit-reset", "1700000901"),
+            ("ratelimit-policy", "\"100-in-15min\"; q=100; w=900"),
+            ("ratelimit", "\"100-in-15min\"; r=99; t=900"),
+        ] {
+            assert_eq!(headers[name], value, "{name}");
+        }
+        assert!(!headers.contains_key("retry-after"));
+    }
+
+    #[test]
+    fn the_hundredth_request_is_the_last_one() {
+        assert!(!headers(100, Duration::from_secs(5)).contains_key("retry-after"));
+        let over = headers(101, Duration::from_millis(4_001));
+        assert_eq!(over["retry-after"], "5");
+        assert_eq!(over["x-ratelimit-remaining"], "0");
+        assert_eq!(headers(101, Duration::ZERO)["retry-after"], "1");
+    }
+}

@@ -1,0 +1,95 @@
+//! The routing table: which service answers which paths, and which operations
+//! need no token.
+
+use http::Method;
+
+/// A service behind the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Auth,
+}
+
+impl Service {
+    /// The name in logs and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+        }
+    }
+}
+
+/// All paths at and under a prefix.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// In lowercase, without a slash at the end.
+    pub(crate) prefix: &'static str,
+    pub(crate) service: Service,
+    /// What under the prefix is open to everybody.
+    open: &'static [(Method, &'static str)],
+}
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    Route { prefix: "/api/auth",              service: Service::Auth, open: &[(Method::POST, "/register"), (Method::POST, "/login")] },
+    Route { prefix: "/api/users",             service: Service::Auth, open: &[] },
+    Route { prefix: "/.well-known/jwks.json", service: Service::Auth, open: &[(Method::GET, ""), (Method::HEAD, "")] },
+];
+
+/// The route of a normalised path. Case does not matter, as in Express.
+pub(crate) fn find(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.rest(path).is_some())
+}
+
+impl Route {
+    /// Whether this operation is refused without a valid token.
+    pub(crate) fn needs_token(&self, method: &Method, path: &str) -> bool {
+        let rest = self.rest(path).unwrap_or_default();
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        !self
+            .open
+            .iter()
+            .any(|(open_method, open)| open_method == method && open.eq_ignore_ascii_case(rest))
+    }
+
+    /// What follows the prefix, if `path` is at or under it.
+    fn rest<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let (start, rest) = path.split_at_checked(self.prefix.len())?;
+        let is_under = rest.is_empty() || rest.starts_with('/');
+        (is_under && start.eq_ignore_ascii_case(self.prefix)).then_some(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(path: &str) -> Option<&'static str> {
+        find(path).map(|route| route.prefix)
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_slash() {
+        assert_eq!(prefix("/api/users"), Some("/api/users"));
+        assert_eq!(prefix("/api/users/me"), Some("/api/users"));
+        assert_eq!(prefix("/API/Users/Me"), Some("/api/users"));
+        for unknown in ["/", "/api", "/api/usersx", "/api/user", "/metrics", "/readyz"] {
+            assert_eq!(prefix(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn only_the_listed_operations_are_open() {
+        let open = |method: Method, path| !find(path).unwrap().needs_token(&method, path);
+        assert!(open(Method::POST, "/api/auth/login"));
+        assert!(open(Method::POST, "/api/Auth/LOGIN/"));
+        assert!(open(Method::POST, "/api/auth/register"));
+        assert!(open(Method::GET, "/.well-known/jwks.json"));
+        assert!(open(Method::HEAD, "/.well-known/jwks.json"));
+        assert!(!open(Method::GET, "/api/auth/login"));
+        assert!(!open(Method::POST, "/api/auth/login/x"));
+        assert!(!open(Method::POST, "/api/auth"));
+        assert!(!open(Method::GET, "/api/auth/me"));
+        assert!(!open(Method::GET, "/api/users/1"));
+        assert!(!open(Method::POST, "/.well-known/jwks.json"));
+    }
+}

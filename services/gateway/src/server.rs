@@ -1,0 +1,140 @@
+//! The public port: accepting, the number of connections, the drain.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use metrics::{counter, gauge};
+use runtime::Shutdown;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connection::{self, ClientLimits},
+    door::Door,
+    problem::Code,
+};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+/// Connections beyond the limit that are told so at a time; more are just closed.
+const TURNED_AWAY: usize = 256;
+/// Pause when the process has no file left for another connection.
+const EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// The bound public port.
+pub(crate) struct Server {
+    listener: TcpListener,
+    door: Arc<Door>,
+    limits: ClientLimits,
+    places: Arc<Semaphore>,
+    waiting_room: Arc<Semaphore>,
+    closing: CancellationToken,
+    shutdown: Shutdown,
+}
+
+/// Takes the public port.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl Server {
+    pub(crate) fn new(
+        listener: TcpListener,
+        door: Arc<Door>,
+        limits: ClientLimits,
+        max_connections: usize,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            listener,
+            door,
+            limits,
+            places: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
+            waiting_room: Arc::new(Semaphore::new(TURNED_AWAY)),
+            closing: CancellationToken::new(),
+            shutdown,
+        }
+    }
+
+    /// Accepts until `drain_delay` after the drain has begun, then closes the
+    /// port. Connections go on until they are idle.
+    pub(crate) async fn run(self, drain_delay: Duration) {
+        let last_call = async {
+            self.shutdown.draining().await;
+            sleep(drain_delay).await;
+        };
+        tokio::select! {
+            () = self.accept() => {}
+            () = last_call => {}
+        }
+        self.accept_backlog();
+        self.closing.cancel();
+    }
+
+    async fn accept(&self) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept");
+                    sleep(EXHAUSTED).await;
+                }
+            }
+        }
+    }
+
+    /// Takes those whose handshake is over: closing the port would reset them.
+    fn accept_backlog(&self) {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        while let std::task::Poll::Ready(Ok((stream, peer))) = self.listener.poll_accept(&mut context) {
+            self.admit(stream, peer);
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            let served = connection::serve(
+                stream,
+                peer,
+                Arc::clone(&self.door),
+                self.limits,
+                self.closing.clone(),
+            );
+            self.shutdown.spawn(counted(served, place));
+        } else if let Ok(place) = Arc::clone(&self.waiting_room).try_acquire_owned() {
+            let refused = connection::refuse(stream, peer, Code::TooManyConnections);
+            self.shutdown.spawn(async move {
+                refused.await;
+                drop(place);
+            });
+        } else {
+            counter!("gateway_connections_dropped_total").increment(1);
+        }
+    }
+}
+
+async fn counted(served: impl Future<Output = ()>, place: OwnedSemaphorePermit) {
+    let connections = gauge!("gateway_connections");
+    connections.increment(1);
+    // Also when the connection is dropped at the stop.
+    let _count = OnDrop(move || connections.decrement(1));
+    served.await;
+    drop(place);
+}
+
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,159 @@
+//! The settings of the gateway.
+
+use std::{net::SocketAddr, str::FromStr, time::Duration};
+
+use cache::RedisSettings;
+use clap::Args;
+use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
+use telemetry::TelemetrySettings;
+
+use crate::{client_address::TrustedProxies, cors::AllowedOrigins, rate_limit::PolicyName};
+
+/// Everything that can be set, with defaults for production.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// Address of the public port
+    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8080")]
+    pub http_addr: SocketAddr,
+    /// Where auth answers HTTP: one or more `http://host:port`, separated by commas
+    #[arg(long, env = "AUTH_URL")]
+    pub auth_url: UpstreamUrls,
+    /// Where auth answers gRPC, as `http://host:port`
+    #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
+    pub auth_grpc_url: String,
+    /// How many requests a client may make
+    #[arg(long, env = "RATE_LIMIT_POLICY", value_enum, default_value = "production")]
+    pub rate_limit_policy: PolicyName,
+    /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by commas
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
+    pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may call the API, such as <https://app.example>, separated by commas
+    #[arg(long, env = "CORS_ORIGINS", default_value = "", hide_default_value = true)]
+    pub cors_origins: AllowedOrigins,
+    /// Client connections at a time; each needs up to two files
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 8000, value_parser = parse_count)]
+    pub max_connections: usize,
+    /// Longest request head, in bytes
+    #[arg(long, env = "MAX_HEADER_BYTES", default_value_t = 32 * 1024, value_parser = parse_header_bytes)]
+    pub max_header_bytes: usize,
+    /// Most headers of a request
+    #[arg(long, env = "MAX_HEADERS", default_value_t = 100, value_parser = parse_count)]
+    pub max_headers: usize,
+    /// Longest request body, in bytes
+    #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 1024 * 1024)]
+    pub max_body_bytes: u64,
+    /// How long a request head may take from its first byte, and the first one from the connect
+    #[arg(long, env = "HEADER_TIMEOUT", default_value = "10s", value_parser = parse_duration)]
+    pub header_timeout: Duration,
+    /// How long a connection may rest between two requests
+    #[arg(long, env = "IDLE_TIMEOUT", default_value = "75s", value_parser = parse_duration)]
+    pub idle_timeout: Duration,
+    /// Slowest request body, in bytes a second over the time spent waiting for it
+    #[arg(long, env = "MIN_BODY_RATE", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub min_body_rate: u32,
+    /// How long a request body may fall behind that rate
+    #[arg(long, env = "BODY_GRACE", default_value = "10s", value_parser = parse_duration)]
+    pub body_grace: Duration,
+    /// How long a client may take nothing of its answer
+    #[arg(long, env = "WRITE_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
+    pub write_timeout: Duration,
+    /// How long a connection to a service may take to open
+    #[arg(long, env = "UPSTREAM_CONNECT_TIMEOUT", default_value = "1s", value_parser = parse_duration)]
+    pub upstream_connect_timeout: Duration,
+    /// How long a service may stay silent, before its answer and within it
+    #[arg(long, env = "UPSTREAM_RESPONSE_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
+    pub upstream_response_timeout: Duration,
+    /// How Redis is reached
+    #[command(flatten)]
+    pub redis: RedisSettings,
+    /// The secret between services
+    #[command(flatten)]
+    pub credential: ServiceCredentialSettings,
+    /// Admin port and drain
+    #[command(flatten)]
+    pub lifecycle: LifecycleSettings,
+    /// Logs and traces
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+/// The addresses of one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrls(Vec<String>);
+
+impl UpstreamUrls {
+    /// Each as `host:port`, to be resolved.
+    #[must_use]
+    pub fn authorities(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl FromStr for UpstreamUrls {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let authorities: Vec<String> = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(parse_authority)
+            .collect::<Result<_, _>>()?;
+        if authorities.is_empty() {
+            return Err("needs at least one address".to_owned());
+        }
+        Ok(Self(authorities))
+    }
+}
+
+fn parse_url(text: &str) -> Result<String, String> {
+    parse_authority(text).map(|authority| format!("http://{authority}"))
+}
+
+/// Takes `http://host:port` apart. Services have no base path, and TLS between
+/// them is the mesh's.
+fn parse_authority(text: &str) -> Result<String, String> {
+    let fault = || format!("{text:?} is not an address such as http://auth:8081");
+    let uri: http::Uri = text.parse().or_else(|_| Err(fault()))?;
+    let is_bare = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
+    match (uri.host(), uri.port_u16()) {
+        (Some(host), Some(port)) if is_bare => Ok(format!("{host}:{port}")),
+        _ => Err(fault()),
+    }
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The head parser takes targets of up to 64 KiB, so that a longer head could
+/// not be told apart from a broken one.
+fn parse_header_bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 1024..=65_000) => Ok(bytes),
+        Ok(_) => Err("must be from 1024 to 65000".to_owned()),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams_are_a_list_of_hosts_and_ports() {
+        let urls: UpstreamUrls = "http://auth-0:81, http://[::1]:82,".parse().unwrap();
+        assert_eq!(urls.authorities(), ["auth-0:81", "[::1]:82"]);
+    }
+
+    #[test]
+    fn what_is_not_an_upstream_is_refused() {
+        for text in ["", ",", "auth:81", "https://auth:81", "http://auth", "http://auth:81/api", "http://auth:81/?a"] {
+            assert!(text.parse::<UpstreamUrls>().is_err(), "{text}");
+        }
+    }
+}

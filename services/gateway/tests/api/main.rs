@@ -1,0 +1,18 @@
+//! The gateway from outside, a file per behaviour. Nothing is imitated that
+//! can be had: the gateway, Redis, HTTP and gRPC are real, over real sockets.
+
+mod connections;
+mod cors;
+mod drain;
+mod forwarding;
+mod malformed;
+mod observability;
+mod operation;
+mod paths;
+mod rate_limit;
+mod redis_outage;
+mod request_bodies;
+mod revocation;
+mod support;
+mod tokens;
+mod upstreams;

@@ -1,0 +1,721 @@
+//! Whatever a client sends, it gets the documented refusal: never a 500, never
+//! silence, and the next client notices nothing.
+
+use contracts::rpc::CREDENTIAL_HEADER;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use testkit::{Client, Method, Response, Stack, User, raw_request, registration};
+
+/// A body that is refused, and how.
+struct Refused {
+    what: &'static str,
+    body: Vec<u8>,
+    content_type: Option<&'static str>,
+    status: u16,
+    code: &'static str,
+}
+
+fn refused(
+    what: &'static str,
+    body: impl Into<Vec<u8>>,
+    status: u16,
+    code: &'static str,
+) -> Refused {
+    Refused {
+        what,
+        body: body.into(),
+        content_type: Some("application/json"),
+        status,
+        code,
+    }
+}
+
+/// An operation that reads a body, and a body that it takes.
+struct Operation {
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+    /// The members that must be text.
+    texts: &'static [&'static str],
+    valid: Value,
+    /// Whether `null` and absence are fine, too.
+    is_partial: bool,
+}
+
+fn operations() -> Vec<Operation> {
+    vec![
+        Operation {
+            name: "register",
+            method: Method::POST,
+            path: "/api/auth/register",
+            texts: &["email", "password", "username", "full_name", "dob"],
+            valid: registration("ana"),
+            is_partial: false,
+        },
+        Operation {
+            name: "login",
+            method: Method::POST,
+            path: "/api/auth/login",
+            texts: &["email", "password"],
+            valid: json!({ "email": "ana@example.org", "password": "correct horse battery" }),
+            is_partial: false,
+        },
+        Operation {
+            name: "update_me",
+            method: Method::PATCH,
+            path: "/api/users/me",
+            texts: &["full_name", "bio", "avatar_url", "username"],
+            valid: json!({ "full_name": "Ana", "bio": "hi" }),
+            is_partial: true,
+        },
+    ]
+}
+
+/// The gateway with a token, and auth itself with a token: the second must not
+/// rely on the first.
+fn doors(stack: &Stack, user: &User) -> [(&'static str, Client); 2] {
+    [
+        ("gateway", user.at(&stack.anonymous())),
+        ("auth", user.at(&stack.insider())),
+    ]
+}
+
+async fn send(door: &Client, operation: &Operation, body: &Refused) -> Response {
+    let mut request = door
+        .request(operation.method.clone(), operation.path)
+        .body(body.body.clone());
+    if let Some(content_type) = body.content_type {
+        request = request.header("content-type", content_type);
+    }
+    door.send(request).await
+}
+
+/// Every operation at both doors answers every body as it says, and the
+/// account is as before.
+async fn all_refused(bodies: impl Fn(&Operation) -> Vec<Refused>) {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    let before = ana.me().await;
+    let mut wrong = Vec::new();
+    for operation in operations() {
+        for body in bodies(&operation) {
+            for (door, client) in doors(&stack, &ana) {
+                let answer = send(&client, &operation, &body).await;
+                if (answer.status, answer.problem_code().as_str()) == (body.status, body.code) {
+                    let _ = answer.problem();
+                } else {
+                    let Refused {
+                        what, status, code, ..
+                    } = body;
+                    let name = operation.name;
+                    wrong.push(format!(
+                        "{door} {name}, {what}: not {status} {code} but {answer:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert_eq!(ana.me().await, before);
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_malformed() {
+    all_refused(|operation| {
+        let valid = operation.valid.to_string();
+        let malformed = |what, body: Vec<u8>| refused(what, body, 400, "malformed_json");
+        let invalid_utf8 = {
+            let field = operation.texts[0];
+            [
+                format!("{{\"{field}\":\"").as_bytes(),
+                b"\xff\xfe\xc3\x28",
+                b"\"}",
+            ]
+            .concat()
+        };
+        let lone_surrogate = format!("{{\"{}\":\"\\ud800\"}}", operation.texts[0]);
+        let raw_control = format!("{{\"{}\":\"a\nb\"}}", operation.texts[0]);
+        vec![
+            malformed("nothing", b"".to_vec()),
+            malformed("spaces", b"  \n".to_vec()),
+            malformed("a word", b"hello".to_vec()),
+            malformed("a form", b"email=a%40b.co&password=x".to_vec()),
+            malformed("cut off", valid.as_bytes()[..valid.len() - 3].to_vec()),
+            malformed("something after it", format!("{valid} {{}}").into_bytes()),
+            malformed("a comma too many", valid.replace('}', ",}").into_bytes()),
+            malformed("single quotes", valid.replace('"', "'").into_bytes()),
+            malformed("a byte order mark", format!("\u{feff}{valid}").into_bytes()),
+            malformed("invalid UTF-8", invalid_utf8),
+            malformed("half a surrogate pair", lone_surrogate.into_bytes()),
+            malformed("a raw control character", raw_control.into_bytes()),
+            malformed("a NUL byte", b"\0".to_vec()),
+            malformed(
+                "UTF-16",
+                valid.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            ),
+        ]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn json_of_another_shape_breaks_the_rules() {
+    all_refused(|operation| {
+        let broken = |what, body: String| refused(what, body, 422, "validation_failed");
+        let with = |member: &str, value: Value| {
+            let mut body = operation.valid.clone();
+            body[member] = value;
+            body.to_string()
+        };
+        let mut bodies = vec![
+            broken("a number", "7".to_owned()),
+            broken("text", "\"hello\"".to_owned()),
+            broken("null", "null".to_owned()),
+            broken("true", "true".to_owned()),
+            broken("a list of objects", format!("[{}]", operation.valid)),
+            broken("an unknown member", with("is_admin", json!(true))),
+            broken(
+                "an unknown member with an operator's name",
+                with("$set", json!({ "role": "admin" })),
+            ),
+            broken(
+                "a member that only we may set",
+                with("role", json!("admin")),
+            ),
+            broken("a member with another case", with("Email", json!("a@b.co"))),
+            broken("__proto__", with("__proto__", json!({ "role": "admin" }))),
+        ];
+        for member in operation.texts {
+            for value in [
+                json!(7),
+                json!(true),
+                json!([]),
+                json!(["a@b.co"]),
+                json!({}),
+                json!(1e300),
+            ] {
+                bodies.push(broken("another type", with(member, value)));
+            }
+            for operator in ["$ne", "$gt", "$regex", "$where", "$exists"] {
+                bodies.push(broken("an operator", with(member, json!({ operator: "" }))));
+            }
+            if !operation.is_partial {
+                bodies.push(broken("null for text", with(member, Value::Null)));
+                let mut body = operation.valid.clone();
+                body.as_object_mut().unwrap().remove(*member);
+                bodies.push(broken("a missing member", body.to_string()));
+            }
+            let twice =
+                operation
+                    .valid
+                    .to_string()
+                    .replacen('{', &format!("{{\"{member}\":\"x\","), 1);
+            if operation.valid.get(member).is_some() {
+                bodies.push(broken("a member twice", twice));
+            }
+        }
+        bodies
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_of_the_right_values_is_not_an_object() {
+    all_refused(|operation| {
+        let values: Vec<_> = match operation.name {
+            "register" => operation
+                .texts
+                .iter()
+                .map(|text| operation.valid[text].clone())
+                .collect(),
+            "login" => operation
+                .valid
+                .as_object()
+                .unwrap()
+                .values()
+                .cloned()
+                .collect(),
+            _ => vec![
+                json!("Ana"),
+                json!("hi"),
+                Value::Null,
+                Value::Null,
+                json!(true),
+                json!({}),
+            ],
+        };
+        vec![refused(
+            "values without names",
+            json!(values).to_string(),
+            422,
+            "validation_failed",
+        )]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_field_that_is_wrong_is_named() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    for operation in operations() {
+        for member in operation.texts {
+            let mut body = operation.valid.clone();
+            body[member] = json!({ "$ne": null });
+            let body = refused("", body.to_string(), 422, "");
+            let answer = send(&ana, &operation, &body).await;
+            let fields = answer.expect_problem(422, "validation_failed").fields;
+            assert_eq!(fields, [*member], "{}", operation.name);
+        }
+    }
+    let answer = ana.patch(
+        "/api/users/me",
+        &json!({ "settings": { "limits": { "daily_minutes": -1 } } }),
+    );
+    let fields = answer.await.expect_problem(422, "validation_failed").fields;
+    assert_eq!(fields, ["settings.limits.daily_minutes"]);
+}
+
+#[tokio::test]
+async fn settings_are_as_strict_as_the_rest() {
+    all_refused(|operation| {
+        if operation.name != "update_me" {
+            return Vec::new();
+        }
+        let settings = [
+            json!([]),
+            json!("all"),
+            json!({ "theme": "dark" }),
+            json!({ "privacy": { "show_online": "yes", "allow_messages": true } }),
+            json!({ "privacy": { "show_online": true } }),
+            json!({ "privacy": { "show_online": true, "allow_messages": true, "x": 1 } }),
+            json!({ "limits": { "daily_minutes": 4_294_967_296_u64 } }),
+            json!({ "limits": { "daily_minutes": 1.5 } }),
+            json!({ "notifications": { "likes": { "$set": true } } }),
+        ];
+        let body = |settings| json!({ "settings": settings }).to_string();
+        settings
+            .into_iter()
+            .map(|settings| refused("settings", body(settings), 422, "validation_failed"))
+            .chain([true, false].map(|_| {
+                refused(
+                    "is_private as text",
+                    json!({ "is_private": "true" }).to_string(),
+                    422,
+                    "validation_failed",
+                )
+            }))
+            .collect()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn values_out_of_bounds_break_the_rules() {
+    all_refused(|operation| {
+        let with = |member: &str, value: &str| {
+            let mut body = operation.valid.clone();
+            body[member] = value.into();
+            refused(
+                "a value out of bounds",
+                body.to_string(),
+                422,
+                "validation_failed",
+            )
+        };
+        let long = "x".repeat(90 * 1024);
+        let mut bodies: Vec<_> = operation
+            .texts
+            .iter()
+            .map(|member| with(member, &long))
+            .collect();
+        if operation.name != "login" {
+            for name in [
+                "", "ab", "Ana", "a b c", "ana\0", "../etc", "аna", "@ana", "a$b", "ana\n",
+            ] {
+                bodies.push(with("username", name));
+            }
+            bodies.extend(["", " ", "a\0b", "a\u{7f}b"].map(|name| with("full_name", name)));
+        }
+        if operation.name == "register" {
+            let emails = [
+                "",
+                "a",
+                "a@b",
+                "@b.co",
+                "a@b.co\0",
+                "a b@c.de",
+                "a@b.co\r\nBcc: c@d.ee",
+            ];
+            bodies.extend(emails.map(|email| with("email", email)));
+            bodies.extend(["", "short", "password", "12345678"].map(|word| with("password", word)));
+            bodies.extend(
+                [
+                    "",
+                    "0000-00-00",
+                    "1990-02-30",
+                    "9999-01-01",
+                    "1990-1-1",
+                    "yesterday",
+                ]
+                .map(|dob| with("dob", dob)),
+            );
+        }
+        if operation.name == "update_me" {
+            bodies.extend(["a\0b", &"b".repeat(501)].map(|bio| with("bio", bio)));
+            bodies.extend(
+                ["", "javascript:alert(1)", "//evil.example", "https://a b"]
+                    .map(|url| with("avatar_url", url)),
+            );
+        }
+        bodies
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_declared_as_json_is_not_read() {
+    let unsupported = |operation: &Operation, content_type| Refused {
+        content_type,
+        ..refused(
+            "another content type",
+            operation.valid.to_string(),
+            415,
+            "unsupported_media_type",
+        )
+    };
+    all_refused(|operation| {
+        [
+            None,
+            Some("text/plain"),
+            Some("application/x-www-form-urlencoded"),
+            Some("multipart/form-data; boundary=x"),
+            Some("application/jsonp"),
+            Some("application/problem+json"),
+            Some("text/json"),
+            Some("json"),
+            Some(""),
+            Some(";"),
+        ]
+        .map(|content_type| unsupported(operation, content_type))
+        .into()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_charset_does_not_hurt() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    let request = ana.request(Method::PATCH, "/api/users/me").body("{}");
+    let request = request.header("content-type", "Application/JSON; charset=UTF-8");
+    ana.send(request).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_too_large() {
+    all_refused(|operation| {
+        let padded = |length: usize| {
+            let mut body = operation.valid.to_string();
+            body.extend(std::iter::repeat_n(' ', length - body.len()));
+            body
+        };
+        [
+            100 * 1024 + 1,
+            1024 * 1024,
+            1024 * 1024 + 1,
+            8 * 1024 * 1024,
+        ]
+        .map(|length| refused("a long body", padded(length), 413, "payload_too_large"))
+        .into()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_is_counted_as_it_comes() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    let head = format!(
+        "PATCH /api/users/me HTTP/1.1\r\nHost: x\r\nX-Request-Id: r\r\nAuthorization: Bearer {}\r\n\
+         {CREDENTIAL_HEADER}: {}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
+         Connection: close\r\n\r\n",
+        ana.token,
+        stack.credential().expose_secret()
+    );
+    let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, " ".repeat(64 * 1024));
+    for (chunks, door) in [
+        (2, stack.gateway_addr()),
+        (64, stack.gateway_addr()),
+        (64, stack.auth_addr()),
+    ] {
+        let body = format!("{}0\r\n\r\n", chunk.repeat(chunks));
+        let answer = raw_request(door, format!("{head}{body}").as_bytes()).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 413 "),
+            "{chunks} chunks at {door}: {answer}"
+        );
+        assert!(answer.contains("payload_too_large"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_deep_body_does_not_exhaust_the_stack() {
+    all_refused(|operation| {
+        let deep = 10_000;
+        let nested =
+            |open: &str, close: &str| format!("{}{}", open.repeat(deep), close.repeat(deep));
+        let lists = nested("[", "]");
+        let objects = format!("{}1{}", "{\"a\":".repeat(deep), "}".repeat(deep));
+        let inside = format!("{{\"{}\":{lists}}}", operation.texts[0]);
+        let mut bodies = vec![
+            refused("deep lists", lists.clone(), 422, "validation_failed"),
+            refused("deep objects", objects, 422, "validation_failed"),
+            refused("deep lists in a member", inside, 422, "validation_failed"),
+            refused(
+                "deep lists that never end",
+                "[".repeat(deep),
+                422,
+                "validation_failed",
+            ),
+        ];
+        if operation.is_partial {
+            let body = format!("{{\"settings\":{{\"privacy\":{{\"show_online\":{lists}}}}}}}");
+            bodies.push(refused(
+                "deep lists in the settings",
+                body,
+                422,
+                "validation_failed",
+            ));
+        }
+        bodies
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn operations_without_a_body_do_not_mind_one() {
+    let stack = Stack::start().await;
+    for body in [&b"{\"a\":"[..], b"\xff\0", &[b'['; 10_000]] {
+        let ana = stack.user("ana").await;
+        for (method, path, status) in [
+            (Method::GET, "/api/auth/me", 200),
+            (Method::GET, "/.well-known/jwks.json", 200),
+            (Method::POST, "/api/auth/logout", 204),
+        ] {
+            let request = ana
+                .request(method, path)
+                .header("content-type", "application/json");
+            let answer = ana.send(request.body(body.to_vec())).await;
+            assert_eq!(answer.status, status, "{answer:?}");
+        }
+        let bo = stack.user("bo").await;
+        let request = bo
+            .request(Method::POST, "/api/auth/logout-all")
+            .body(body.to_vec());
+        assert_eq!(bo.send(request).await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_looked_up_by_nonsense_is_not_found() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    let long = format!("@{}", "x".repeat(6000));
+    let hex = "a".repeat(5000);
+    for target in [
+        "65f0c0ffee65f0c0ffee65f0",
+        "65f0c0ffee65f0c0ffee65f",
+        "65f0c0ffee65f0c0ffee65f0a",
+        "zzzzzzzzzzzzzzzzzzzzzzzz",
+        "0",
+        "-1",
+        "null",
+        "undefined",
+        "$where",
+        "$where:1",
+        "@",
+        "@@",
+        "@$ne",
+        "@.*",
+        "@%5B%24ne%5D",
+        "%7B%22$gt%22:%22%22%7D",
+        "@ana'%20or%201=1",
+        "@%D0%B0na",
+        "@%F0%9F%98%80",
+        "@%C3%A9%CC%81",
+        "@constructor",
+        "__proto__",
+        "@ana;x=1",
+        "%40%40",
+        &long,
+        &hex,
+    ] {
+        for (door, client) in doors(&stack, &ana) {
+            let answer = client.get(&format!("/api/users/{target}")).await;
+            assert_eq!(
+                answer.problem_code(),
+                "user_not_found",
+                "{door} {target}: {answer:?}"
+            );
+            answer.expect_problem(404, "user_not_found");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_pattern_matches_nobody() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    let (id, name) = (&ana.id, &ana.username);
+    for target in [
+        format!("@{}.*", &name[..5]),
+        format!("@{name}%20"),
+        format!("@%20{name}"),
+        format!("@{name}%2B"),
+        format!("{name}"),
+        format!("@{id}"),
+        format!("{id}%20"),
+        format!("+{id}"),
+        format!("0x{id}"),
+    ] {
+        let answer = ana.get(&format!("/api/users/{target}")).await;
+        assert_eq!(answer.status, 404, "{target}: {answer:?}");
+    }
+    ana.get(&format!("/api/users/{}", id.to_uppercase()))
+        .await
+        .expect(200);
+    ana.get(&format!("/api/users/%40{name}")).await.expect(200);
+    ana.get(&format!("/API/Users/@{name}/")).await.expect(200);
+    ana.get(&format!("/api/users/@{name}?$where=1&id[$ne]=1&id=2"))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn paths_that_could_mean_another_path_are_refused() {
+    let stack = Stack::start().await;
+    let secret = stack.credential().expose_secret();
+    let ana = stack.user("ana").await;
+    for path in [
+        "/api/users/%00",
+        "/api/users/@ana%00",
+        "/api/users/@ana%0d%0aX:1",
+        "/api/users/..%2fauth%2fme",
+        "/api/users/%2e%2e/auth/me",
+        "/api//users/me",
+        "/api/users/%5c..",
+        "/api/users/%zz",
+        "/api/users/%",
+    ] {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            ana.token
+        );
+        let answer = raw_request(stack.gateway_addr(), head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+        assert!(
+            answer.contains("application/problem+json"),
+            "{path}: {answer}"
+        );
+        // auth takes them for names of nobody, if they ever got there.
+        let head = head.replace(
+            "Host: x",
+            &format!("Host: x\r\n{CREDENTIAL_HEADER}: {secret}"),
+        );
+        let answer = raw_request(stack.auth_addr(), head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 40"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_said_so() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    let table = auth::routes();
+    let mut paths: Vec<_> = table.iter().map(|route| route.path).collect();
+    paths.dedup();
+    for path in paths {
+        let has = |method: &str| {
+            table
+                .iter()
+                .any(|it| it.path == path && it.method.as_str() == method)
+        };
+        for name in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if has(name) {
+                continue;
+            }
+            let concrete = path.replace("{id}", &ana.id);
+            for (door, client) in doors(&stack, &ana) {
+                let method = Method::from_bytes(name.as_bytes()).unwrap();
+                let answer = client.send(client.request(method, &concrete)).await;
+                assert_eq!(answer.status, 405, "{door} {name} {path}: {answer:?}");
+                answer.expect_problem(405, "method_not_allowed");
+                let allow = answer.header("allow").unwrap_or_default();
+                assert!(
+                    allow.split(", ").any(has),
+                    "{door} {name} {path} allows {allow}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn methods_that_nobody_has_are_refused_at_the_door() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    for name in ["TRACE", "PROPFIND", "FOO", "get"] {
+        let method = Method::from_bytes(name.as_bytes()).unwrap();
+        for (door, client) in doors(&stack, &ana) {
+            let answer = client
+                .send(client.request(method.clone(), "/api/auth/me"))
+                .await;
+            assert_eq!(answer.status, 405, "{door} {name}: {answer:?}");
+            let _ = answer.problem();
+        }
+    }
+}
+
+#[tokio::test]
+async fn there_is_nothing_at_other_paths() {
+    let stack = Stack::start().await;
+    let ana = stack.user("ana").await;
+    for path in [
+        "/",
+        "/api",
+        "/api/auth",
+        "/api/auth/me/x",
+        "/api/users",
+        "/api/users/me/x/y",
+        "/metrics",
+        "/api/authx",
+        "/.well-known",
+        "/.well-known/jwks.json/x",
+        "/.git/config",
+        "/api/users/a/b",
+    ] {
+        for (door, client) in doors(&stack, &ana) {
+            let answer = client.get(path).await;
+            assert_eq!(answer.status, 404, "{door} {path}: {answer:?}");
+            answer.expect_problem(404, "not_found");
+        }
+    }
+}
+
+/// The table of the service and the tables above know the same operations.
+#[test]
+fn every_operation_with_a_body_is_in_the_table() {
+    let without_a_body = ["logout", "logout_all", "me", "jwks", "get_user"];
+    let tested: Vec<_> = operations()
+        .iter()
+        .map(|operation| operation.name)
+        .collect();
+    for route in auth::routes().iter() {
+        assert!(
+            tested.contains(&route.name) || without_a_body.contains(&route.name),
+            "{} has no test of bad input",
+            route.name
+        );
+    }
+}

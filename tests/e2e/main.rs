@@ -1,0 +1,20 @@
+//! Tests of the whole stack: what clients see, what operators see, and what
+//! both see when something breaks. They need the servers of `make test`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test file is all test, its helpers too"
+)]
+
+mod bad_input;
+mod bad_tokens;
+mod drain;
+mod logs_and_metrics;
+mod migrate;
+mod outages;
+mod past_the_gateway;
+mod settings;
+mod sign_up;
+mod traces;

@@ -1,0 +1,160 @@
+//! Settings that cannot be used are all reported, and nothing is started.
+
+use std::{net::TcpListener, time::Duration};
+
+use testkit::Process;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Runs `name serve` with `environment`; its exit status and what it said.
+async fn serve(name: &str, environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut process = Process::service(name, &["serve"], environment.iter().copied());
+    let status = process.wait_exit(SOON).await;
+    (status.code(), process.output().join("\n"))
+}
+
+#[tokio::test]
+async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
+    // Held by the test: trying to open them would be another error and exit status.
+    let held: Vec<_> = (0..3)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let address = |n: usize| held[n].local_addr().unwrap().to_string();
+    let (http, grpc, admin) = (address(0), address(1), address(2));
+    let ports = [
+        ("HTTP_ADDR", http.as_str()),
+        ("GRPC_ADDR", grpc.as_str()),
+        ("ADMIN_ADDR", admin.as_str()),
+    ];
+
+    let faults = [
+        ("SERVICE_CREDENTIAL", "hunter2"),
+        ("REDIS_URL", "http://nowhere"),
+        ("DRAIN_GRACE", "soon"),
+        ("LOG_FORMAT", "xml"),
+    ];
+    let auth = [
+        ("TOKEN_SIGNING_KEY", "-----BEGIN NONSENSE-----"),
+        ("MONGODB_URI", "postgres://x"),
+    ];
+    let gateway = [
+        ("AUTH_URL", "auth:8090"),
+        ("RATE_LIMIT_POLICY", "none"),
+        ("TRUSTED_PROXIES", "everyone"),
+    ];
+    for (name, own) in [("auth", &auth[..]), ("gateway", &gateway)] {
+        let environment: Vec<_> = ports
+            .into_iter()
+            .chain(faults)
+            .chain(own.iter().copied())
+            .collect();
+        let (status, said) = serve(name, &environment).await;
+        assert_eq!(status, Some(64), "{name}: {said}");
+        for (variable, value) in faults.iter().chain(own) {
+            assert!(
+                said.contains(variable),
+                "{name} does not mention {variable}: {said}"
+            );
+            let is_secret = matches!(
+                *variable,
+                "SERVICE_CREDENTIAL" | "REDIS_URL" | "TOKEN_SIGNING_KEY" | "MONGODB_URI"
+            );
+            assert!(
+                !is_secret || !said.contains(value),
+                "{name} repeats {variable}: {said}"
+            );
+        }
+        assert!(
+            said.contains("AUTH_GRPC_URL") == (name == "gateway"),
+            "{name}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    for (name, required) in [
+        (
+            "auth",
+            &[
+                "MONGODB_URI",
+                "REDIS_URL",
+                "SERVICE_CREDENTIAL",
+                "TOKEN_SIGNING_KEY",
+            ][..],
+        ),
+        (
+            "gateway",
+            &[
+                "AUTH_URL",
+                "AUTH_GRPC_URL",
+                "REDIS_URL",
+                "SERVICE_CREDENTIAL",
+            ],
+        ),
+    ] {
+        let (status, said) = serve(name, &[]).await;
+        assert_eq!(status, Some(64), "{name}: {said}");
+        for variable in required {
+            assert!(
+                said.contains(variable),
+                "{name} does not mention {variable}: {said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_flag_or_command_is_a_fault() {
+    for name in ["auth", "gateway"] {
+        for arguments in [&["serve", "--prot", "1"][..], &["sreve"], &["--prot"]] {
+            let mut process = Process::service::<&str, &str>(name, arguments, []);
+            let status = process.wait_exit(SOON).await;
+            assert_eq!(
+                status.code(),
+                Some(64),
+                "{name} {arguments:?}: {:?}",
+                process.output()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn help_lists_every_setting_with_its_variable() {
+    for name in ["auth", "gateway"] {
+        let mut process = Process::service::<&str, &str>(name, &["serve", "--help"], []);
+        assert_eq!(process.wait_exit(SOON).await.code(), Some(0));
+        let said = process.output().join("\n");
+        for variable in [
+            "HTTP_ADDR",
+            "ADMIN_ADDR",
+            "REDIS_URL",
+            "DRAIN_DELAY",
+            "SERVICE_CREDENTIAL",
+            "LOG",
+        ] {
+            assert!(
+                said.contains(&format!("[env: {variable}")),
+                "{name}: {variable}: {said}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_a_failure_that_names_it() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap().to_string();
+    let environment = [
+        ("HTTP_ADDR", address.as_str()),
+        ("ADMIN_ADDR", "127.0.0.1:0"),
+        ("AUTH_URL", "http://127.0.0.1:1"),
+        ("AUTH_GRPC_URL", "http://127.0.0.1:1"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("SERVICE_CREDENTIAL", "0123456789abcdef0123456789abcdef"),
+    ];
+    let (status, said) = serve("gateway", &environment).await;
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains(&address), "{said}");
+}

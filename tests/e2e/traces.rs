@@ -1,0 +1,175 @@
+//! One trace shows a request from the gateway to the database.
+
+use std::time::Duration;
+
+use testkit::{Client, Deployment, OtlpCollector, Sandbox, Service, Span, User, eventually_some};
+
+/// The parent that a client brings, in the form of W3C trace context.
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CLIENT_SPAN: &str = "00f067aa0ba902b7";
+
+/// From the end of a request to its spans at the collector.
+const EXPORT: Duration = Duration::from_secs(20);
+
+struct Traced {
+    collector: OtlpCollector,
+    gateway: Service,
+    _auth: Service,
+    _deployment: Deployment,
+}
+
+async fn traced() -> Traced {
+    let collector = OtlpCollector::start().await;
+    let mut deployment = Deployment::new(Sandbox::create().await);
+    deployment.set("otlp-endpoint", collector.endpoint());
+    deployment.migrate().await;
+    let auth = deployment.start_auth().await;
+    let gateway = deployment.start_gateway(&[&auth]).await;
+    Traced {
+        collector,
+        gateway,
+        _auth: auth,
+        _deployment: deployment,
+    }
+}
+
+fn tracing_client(gateway: &Service) -> Client {
+    gateway
+        .client()
+        .with_header("traceparent", &format!("00-{TRACE_ID}-{CLIENT_SPAN}-01"))
+}
+
+fn span<'a>(trace: &'a [Span], service: &str, name: &str) -> Option<&'a Span> {
+    trace
+        .iter()
+        .find(|span| span.service == service && span.name == name)
+}
+
+/// The chain of parents from `leaf` upwards, as `service name`.
+fn ancestry(trace: &[Span], leaf: &Span) -> Vec<String> {
+    let mut chain = vec![format!("{} {}", leaf.service, leaf.name)];
+    let mut parent = &leaf.parent_id;
+    while let Some(span) = trace.iter().find(|span| span.id == *parent) {
+        chain.push(format!("{} {}", span.service, span.name));
+        parent = &span.parent_id;
+    }
+    chain
+}
+
+#[tokio::test]
+async fn a_request_is_one_trace_from_the_gateway_to_mongodb() {
+    let traced = traced().await;
+    let ana = User::register(&traced.gateway.client(), "ana").await;
+    ana.at(&tracing_client(&traced.gateway))
+        .get("/api/auth/me")
+        .await
+        .expect(200);
+
+    let (trace, leaf) = eventually_some(EXPORT, async || {
+        let trace = traced.collector.trace(TRACE_ID);
+        let leaf = span(&trace, "auth", "mongodb.users.find")?.clone();
+        span(&trace, "gateway", "http.gateway")?;
+        span(&trace, "auth", "http.auth.me")?;
+        Some((trace, leaf))
+    })
+    .await;
+    assert_eq!(
+        ancestry(&trace, &leaf),
+        [
+            "auth mongodb.users.find",
+            "auth http.auth.me",
+            "gateway http.gateway"
+        ]
+    );
+
+    let first = span(&trace, "gateway", "http.gateway").unwrap();
+    assert_eq!(
+        first.parent_id, CLIENT_SPAN,
+        "the client's own span is the parent: {first:?}"
+    );
+    assert_eq!(
+        (first.kind.as_str(), leaf.kind.as_str()),
+        ("server", "client")
+    );
+    assert_eq!(first.attributes["http.response.status_code"], "200");
+    assert_eq!(first.attributes["user.id"], ana.id);
+    let request_ids: Vec<_> = trace
+        .iter()
+        .filter_map(|span| span.attributes.get("request.id"))
+        .collect();
+    assert!(
+        request_ids.len() >= 2 && request_ids.iter().all(|id| *id == request_ids[0]),
+        "{request_ids:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_writes_is_one_trace_too() {
+    let traced = traced().await;
+    let ana = User::register(&tracing_client(&traced.gateway), "ana").await;
+    let (trace, leaf) = eventually_some(EXPORT, async || {
+        let trace = traced.collector.trace(TRACE_ID);
+        let leaf = span(&trace, "auth", "mongodb.users.insert_with_session")?.clone();
+        span(&trace, "gateway", "http.gateway")?;
+        span(&trace, "auth", "http.auth.register")?;
+        Some((trace, leaf))
+    })
+    .await;
+    assert_eq!(
+        ancestry(&trace, &leaf),
+        [
+            "auth mongodb.users.insert_with_session",
+            "auth http.auth.register",
+            "gateway http.gateway"
+        ]
+    );
+    let shown = format!("{trace:?}");
+    for secret in [&ana.email, &ana.password, &ana.token] {
+        assert!(!shown.contains(secret.as_str()), "{secret} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_trace_begins_one() {
+    let traced = traced().await;
+    traced
+        .gateway
+        .client()
+        .get("/.well-known/jwks.json")
+        .await
+        .expect(200);
+    let first = eventually_some(EXPORT, async || {
+        let spans = traced.collector.spans();
+        let mut roots = spans.into_iter().filter(|span| span.name == "http.gateway");
+        roots.find(|span| {
+            span.attributes
+                .get("url.path")
+                .is_some_and(|path| path.ends_with("jwks.json"))
+        })
+    })
+    .await;
+    assert_eq!(first.parent_id, "");
+    assert_ne!(first.trace_id, TRACE_ID);
+}
+
+#[tokio::test]
+async fn a_broken_parent_begins_a_new_trace() {
+    let traced = traced().await;
+    for header in [
+        "",
+        "x",
+        "00-0-0-01",
+        &format!("00-{}-{CLIENT_SPAN}-01", "0".repeat(32)),
+    ] {
+        let client = traced.gateway.client().with_header("traceparent", header);
+        client.get("/.well-known/jwks.json").await.expect(200);
+    }
+    eventually_some(EXPORT, async || {
+        let spans = traced.collector.spans();
+        let roots = spans
+            .iter()
+            .filter(|span| span.name == "http.gateway" && span.parent_id.is_empty());
+        (roots.count() >= 4).then_some(())
+    })
+    .await;
+}
