@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use domain::SessionId;
+use sha2::{Digest, Sha256};
 
 /// Set once the revocations of the store have been loaded; gone after a flush.
 pub const REVOCATIONS_LOADED: &str = "session:revocations-loaded";
@@ -20,6 +21,17 @@ pub fn revoked_session(session_id: SessionId) -> String {
 #[must_use]
 pub fn rate_limit(policy: &str, client: &str) -> String {
     format!("rl:{policy}:{client}")
+}
+
+/// The logins of an e-mail address that have not succeeded. The address is
+/// hashed: Redis and its dumps are no place for it.
+#[must_use]
+pub fn login_attempts(email_lower: &str) -> String {
+    let digest = Sha256::digest(email_lower);
+    let short = digest.iter().take(16);
+    short.fold("rl:login:".to_owned(), |key, byte| {
+        format!("{key}{byte:02x}")
+    })
 }
 
 /// Who a rate limit counts: an IPv4 address, or the /56 an IPv6 address is

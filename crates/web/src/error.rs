@@ -1,8 +1,11 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use actix_web::{
     HttpResponse, ResponseError,
-    http::{StatusCode, header::HeaderName, header::HeaderValue},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
 };
 use domain::ErrorKind;
 
@@ -23,6 +26,11 @@ pub trait Failure: std::error::Error + Send + Sync + 'static {
     /// The fields that are wrong, if it is about fields.
     fn fields(&self) -> Vec<FieldError> {
         Vec::new()
+    }
+
+    /// When trying again may help, if that is known.
+    fn retry_after(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -89,7 +97,6 @@ impl ApiError {
     }
 
     fn with_kind_headers(self, kind: ErrorKind) -> Self {
-        use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
         match kind {
             ErrorKind::Unavailable | ErrorKind::Timeout => {
                 self.header(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -117,6 +124,10 @@ impl<F: Failure> From<F> for ApiError {
     fn from(failure: F) -> Self {
         let mut error = Self::new(failure.kind(), failure.code(), failure.public_message());
         error.0.fields = failure.fields();
+        if let Some(wait) = failure.retry_after() {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            error = error.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
         error.0.source = Some(Box::new(failure));
         error
     }

@@ -119,7 +119,7 @@ impl Surroundings {
         let name = self
             .operations
             .iter()
-            .find(|operation| operation.path == path && operation.method == *request.method())
+            .find(|operation| operation.path == path && operation.serves(request.method()))
             .map_or("none", |operation| operation.name);
         span.record("otel.name", format!("http.{}.{name}", self.service));
         span.record("http.route", path);

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use actix_web::{
-    FromRequest, Handler, Responder, Route,
+    FromRequest, Handler, Responder, Route, guard,
     http::{
         Method, StatusCode,
         header::{ALLOW, HeaderValue},
@@ -31,6 +31,13 @@ pub struct RouteInfo {
     pub name: &'static str,
     /// Who may call it.
     pub access: Access,
+}
+
+impl RouteInfo {
+    /// Whether a request with `method` is this operation's: `HEAD` belongs to `GET`.
+    pub(crate) fn serves(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
 }
 
 type AddRoute = Box<dyn Fn(actix_web::Resource) -> actix_web::Resource + Send + Sync>;
@@ -66,10 +73,13 @@ impl Routes {
     {
         let route_method = method.clone();
         let add: AddRoute = Box::new(move |resource| {
-            let route = Route::new()
-                .method(route_method.clone())
-                .to(handler.clone());
-            resource.route(route)
+            // As in Express, whoever may GET may ask for the head alone.
+            let route = if route_method == Method::GET {
+                Route::new().guard(guard::Any(guard::Get()).or(guard::Head()))
+            } else {
+                Route::new().method(route_method.clone())
+            };
+            resource.route(route.to(handler.clone()))
         });
         let info = RouteInfo {
             method,
@@ -106,7 +116,10 @@ impl Routes {
             let mut allowed = Vec::new();
             for (info, add) in self.entries.iter().filter(|(info, _)| info.path == path) {
                 resource = add(resource);
-                allowed.push(info.method.to_string());
+                allowed.push(info.method.as_str());
+                if info.method == Method::GET {
+                    allowed.push(Method::HEAD.as_str());
+                }
             }
             let allow = HeaderValue::from_str(&allowed.join(", ")).ok();
             let refuse = move || {

@@ -177,6 +177,23 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
+async fn whoever_may_get_may_ask_for_the_head_alone() {
+    let service = Service::start();
+    let caller = service
+        .gateway()
+        .with_token(&service.token(UserId::generate(), Duration::from_mins(1)));
+    let request = caller.request(Method::HEAD, "/things/mine");
+    let head = caller.send(request).await;
+    assert_eq!(
+        (head.status, head.header("content-length"), head.body.len()),
+        (200, Some("24"), 0)
+    );
+    let refused = caller.post_empty("/things/mine").await;
+    refused.expect_problem(405, "method_not_allowed");
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+}
+
+#[tokio::test]
 async fn paths_match_as_express_matched_them() {
     let service = Service::start();
     let body = serde_json::json!({ "name": "ana" });

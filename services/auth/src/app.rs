@@ -21,6 +21,7 @@ use web::{Authenticator, HttpServer, actix_web::web::Data};
 use crate::{
     Settings,
     accounts::Accounts,
+    attempts::LoginAttempts,
     grpc::{SessionsApi, UsersApi},
     http,
     mongo::{SessionStore, Users},
@@ -74,6 +75,10 @@ impl App {
             users: users.clone(),
             store: SessionStore::new(&store),
             passwords: passwords.clone(),
+            attempts: LoginAttempts {
+                cache: cache.clone(),
+                limit: settings.login_attempts,
+            },
             signer,
             revocations: RevocationPublisher::new(Revocations::new(cache.clone())),
             clock: Arc::clone(&clock),

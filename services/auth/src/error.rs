@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use cache::CacheError;
 use domain::ErrorKind;
 use store::StoreError;
@@ -18,6 +20,12 @@ pub enum AuthError {
     /// Unknown e-mail address or wrong password; nobody is told which.
     #[error("invalid credentials")]
     InvalidCredentials,
+    /// Too many failed logins for one e-mail address.
+    #[error("too many login attempts")]
+    TooManyAttempts {
+        /// Until the next one counts as the first.
+        retry_after: Duration,
+    },
     /// The account was suspended or deleted.
     #[error("account not active")]
     AccountNotActive,
@@ -47,6 +55,7 @@ impl Failure for AuthError {
             Self::InvalidFields(_) => ErrorKind::Invalid,
             Self::EmailTaken | Self::UsernameTaken => ErrorKind::Conflict,
             Self::InvalidCredentials => ErrorKind::Unauthenticated,
+            Self::TooManyAttempts { .. } => ErrorKind::RateLimited,
             Self::AccountNotActive => ErrorKind::Forbidden,
             Self::UserNotFound => ErrorKind::NotFound,
             Self::Busy | Self::Cache(_) => ErrorKind::Unavailable,
@@ -61,6 +70,7 @@ impl Failure for AuthError {
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
             Self::InvalidCredentials => "invalid_credentials",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::AccountNotActive => "account_not_active",
             Self::UserNotFound => "user_not_found",
             Self::Busy => "busy",
@@ -76,6 +86,7 @@ impl Failure for AuthError {
             Self::EmailTaken => "an account with this e-mail address exists",
             Self::UsernameTaken => "an account with this username exists",
             Self::InvalidCredentials => "the e-mail address or the password is wrong",
+            Self::TooManyAttempts { .. } => "too many failed logins, try again later",
             Self::AccountNotActive => "this account is not active",
             Self::UserNotFound => "there is no such user",
             Self::Busy => "too many logins at once, try again in a moment",
@@ -94,6 +105,13 @@ impl Failure for AuthError {
         match self {
             Self::InvalidFields(fields) => fields.clone(),
             _ => Vec::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts { retry_after } => Some(*retry_after),
+            _ => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod app;
+mod attempts;
 mod command;
 mod error;
 mod grpc;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     AuthError,
+    attempts::LoginAttempts,
     mongo::{SessionStore, Users},
     passwords::{Passwords, Verdict},
     revocation::RevocationPublisher,
@@ -38,6 +39,7 @@ pub(crate) struct Sessions {
     pub(crate) users: Users,
     pub(crate) store: SessionStore,
     pub(crate) passwords: Passwords,
+    pub(crate) attempts: LoginAttempts,
     pub(crate) signer: Arc<Signer>,
     pub(crate) revocations: RevocationPublisher,
     pub(crate) clock: Arc<dyn Clock>,
@@ -100,12 +102,15 @@ impl Sessions {
         password: SecretString,
         device: Device,
     ) -> Result<LoggedIn, AuthError> {
-        let user = self.users.find_by_email(&email.to_lowercase()).await?;
+        let email = email.to_lowercase();
+        self.attempts.begin(&email).await?;
+        let user = self.users.find_by_email(&email).await?;
         let stored = user.as_ref().and_then(|user| user.password.clone());
         let verdict = self.passwords.verify(password.clone(), stored).await?;
         let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
             return Err(AuthError::InvalidCredentials);
         };
+        self.attempts.succeeded(&email).await;
         if !user.is_active() {
             return Err(AuthError::AccountNotActive);
         }

@@ -34,6 +34,9 @@ pub struct Settings {
     /// Every failed login takes at least this long, whatever the reason
     #[arg(long, env = "LOGIN_FAILURE_TIME", default_value = "400ms", value_parser = parse_duration)]
     pub login_failure_time: Duration,
+    /// Logins of one e-mail address in 15 minutes before one succeeds
+    #[arg(long, env = "LOGIN_ATTEMPTS", default_value_t = 20)]
+    pub login_attempts: u32,
     /// MongoDB
     #[command(flatten)]
     pub mongo: MongoSettings,

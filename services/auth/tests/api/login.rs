@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
 use serde_json::json;
+use testkit::Stack;
 
 use crate::{auth, user};
 
@@ -115,6 +116,40 @@ async fn the_session_knows_the_device() {
         .unwrap()
         .unwrap();
     assert_eq!(session.get_str("user_agent").unwrap().len(), 256);
+}
+
+#[tokio::test]
+async fn whoever_guesses_is_held_back_for_that_account_alone() {
+    let mut builder = Stack::builder().without_gateway();
+    builder = builder.setting("login-attempts", "3");
+    let stack = builder.setting("login-failure-time", "0s").start().await;
+    let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
+    let log_in = async |email: &str, password: &str| {
+        let body = json!({ "email": email, "password": password });
+        stack.insider().post("/api/auth/login", &body).await
+    };
+    for _ in 0..2 {
+        log_in(&ana.email, "a guess")
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+    // The right password starts the count again.
+    log_in(&ana.email, &ana.password).await.expect(200);
+    for email in [ana.email.as_str(), "nobody@example.org"] {
+        for _ in 0..3 {
+            log_in(email, "a guess")
+                .await
+                .expect_problem(401, "invalid_credentials");
+        }
+        let held_back = log_in(email, "a guess").await;
+        held_back.expect_problem(429, "too_many_attempts");
+        let seconds: u64 = held_back.header("retry-after").unwrap().parse().unwrap();
+        assert!((890..=900).contains(&seconds), "{seconds}");
+    }
+    log_in(&ana.email.to_uppercase(), &ana.password)
+        .await
+        .expect_problem(429, "too_many_attempts");
+    log_in(&bo.email, &bo.password).await.expect(200);
 }
 
 #[tokio::test]
