@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod get_user;
 mod grpc;
 mod jwks;
