@@ -268,11 +268,9 @@ async fn the_field_that_is_wrong_is_named() {
             assert_eq!(fields, [*member], "{}", operation.name);
         }
     }
-    let answer = ana.patch(
-        "/api/users/me",
-        &json!({ "settings": { "limits": { "daily_minutes": -1 } } }),
-    );
-    let fields = answer.await.expect_problem(422, "validation_failed").fields;
+    let negative = json!({ "settings": { "limits": { "daily_minutes": -1 } } });
+    let answer = ana.patch("/api/users/me", &negative).await;
+    let fields = answer.expect_problem(422, "validation_failed").fields;
     assert_eq!(fields, ["settings.limits.daily_minutes"]);
 }
 
@@ -573,7 +571,7 @@ async fn a_name_that_is_a_pattern_matches_nobody() {
         format!("@{name}%20"),
         format!("@%20{name}"),
         format!("@{name}%2B"),
-        format!("{name}"),
+        name.clone(),
         format!("@{id}"),
         format!("{id}%20"),
         format!("+{id}"),

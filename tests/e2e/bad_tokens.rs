@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use testkit::{Client, Method, Stack};
 use tokens::Signer;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn encoded(part: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(part)

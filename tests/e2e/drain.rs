@@ -202,7 +202,7 @@ impl LoadClient {
 async fn deployment() -> Deployment {
     let mut deployment = Deployment::new(Sandbox::create().await);
     // Longer than the load balancer of these tests needs to notice.
-    deployment.set("drain-delay", "1s");
+    deployment.set("drain-delay", "2s");
     deployment.set("drain-grace", "10s");
     deployment.migrate().await;
     deployment

@@ -41,7 +41,7 @@ async fn no_operation_of_auth_answers_without_the_credential() {
     let secret = stack.credential().expose_secret().to_owned();
     let stranger = Client::new(stack.auth_url()).with_header("x-request-id", "outside");
     let wrong = [
-        "".to_owned(),
+        String::new(),
         "x".repeat(32),
         secret[..secret.len() - 1].to_owned(),
         format!("{secret}x"),
@@ -108,15 +108,27 @@ async fn no_rpc_answers_without_the_credential() {
     let wrong = SecretString::from("y".repeat(40));
     let liar = Caller::channel(&stack.auth_grpc_url(), &wrong, Duration::from_secs(10)).unwrap();
 
-    let users = UsersServiceClient::new(channel.clone()).get_users(GetUsersRequest::default());
-    assert_eq!(users.await.unwrap_err().code(), Code::Unauthenticated);
-    let keys = SessionsServiceClient::new(channel.clone()).get_keys(GetKeysRequest {});
-    assert_eq!(keys.await.unwrap_err().code(), Code::Unauthenticated);
-    let session = CheckSessionRequest::default();
-    let session = SessionsServiceClient::new(channel.clone()).check_session(session);
-    assert_eq!(session.await.unwrap_err().code(), Code::Unauthenticated);
-    let users = UsersServiceClient::new(liar).get_users(GetUsersRequest::default());
-    assert_eq!(users.await.unwrap_err().code(), Code::Unauthenticated);
+    let mut users = UsersServiceClient::new(channel.clone());
+    let mut sessions = SessionsServiceClient::new(channel.clone());
+    let mut lying = UsersServiceClient::new(liar);
+    let refusals = [
+        users
+            .get_users(GetUsersRequest::default())
+            .await
+            .unwrap_err(),
+        sessions.get_keys(GetKeysRequest {}).await.unwrap_err(),
+        sessions
+            .check_session(CheckSessionRequest::default())
+            .await
+            .unwrap_err(),
+        lying
+            .get_users(GetUsersRequest::default())
+            .await
+            .unwrap_err(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.code(), Code::Unauthenticated, "{refusal:?}");
+    }
 
     let mut reflection = ServerReflectionClient::new(channel);
     let listing = tokio_stream::iter([ServerReflectionRequest::default()]);

@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 /// Set once the revocations of the store have been loaded; gone after a flush.
 pub const REVOCATIONS_LOADED: &str = "session:revocations-loaded";
 
+/// Exists for a moment after auth has written every revocation there is.
+pub const REVOCATIONS_CURRENT: &str = "session:revocations-current";
+
 /// Which load of the revocations is under way.
 pub const REVOCATIONS_LOADING: &str = "session:revocations-loading";
 

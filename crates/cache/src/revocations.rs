@@ -4,6 +4,11 @@ use domain::SessionId;
 
 use crate::{Cache, CacheError, keys};
 
+/// How long the list counts as current after auth last completed it. A
+/// revocation that cannot be written to the list takes effect after this, and
+/// that must be within a second.
+const CURRENT_FOR: Duration = Duration::from_millis(600);
+
 /// What Redis knows of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationStatus {
@@ -11,19 +16,23 @@ pub enum RevocationStatus {
     Alive,
     /// Revoked.
     Revoked,
-    /// Redis has lost its memory: ask the owner of the sessions.
+    /// Not on a list that was complete, but auth has not been able to say so
+    /// lately: ask it, and believe the list if it is not there.
+    Stale,
+    /// Redis has lost its memory: only the owner of the sessions can say.
     Unknown,
 }
 
 impl RevocationStatus {
-    /// From the two replies of `EXISTS`: of the session's key and of
-    /// [`keys::REVOCATIONS_LOADED`].
+    /// From the replies of `EXISTS`: of the session's key, of
+    /// [`keys::REVOCATIONS_LOADED`] and of [`keys::REVOCATIONS_CURRENT`].
     #[must_use]
-    pub fn from_exists(is_revoked: bool, is_loaded: bool) -> Self {
-        match (is_revoked, is_loaded) {
-            (true, _) => Self::Revoked,
-            (false, true) => Self::Alive,
-            (false, false) => Self::Unknown,
+    pub fn from_exists(is_revoked: bool, is_loaded: bool, is_current: bool) -> Self {
+        match (is_revoked, is_loaded, is_current) {
+            (true, _, _) => Self::Revoked,
+            (false, true, true) => Self::Alive,
+            (false, true, false) => Self::Stale,
+            (false, false, _) => Self::Unknown,
         }
     }
 }
@@ -33,7 +42,9 @@ impl RevocationStatus {
 ///
 /// MongoDB has the truth. A list that is empty because Redis was flushed must
 /// not bring the dead back, so it carries a mark ([`keys::REVOCATIONS_LOADED`])
-/// that only a complete load sets.
+/// that only a complete load sets. A list that auth could not write to must not
+/// keep the dead alive, so it carries a lease ([`keys::REVOCATIONS_CURRENT`])
+/// that auth renews as long as nothing is missing.
 #[derive(Clone, Debug)]
 pub struct Revocations {
     cache: Cache,
@@ -60,6 +71,18 @@ impl Revocations {
         let mut connection = self.cache.shared();
         Ok(redis::cmd("EXISTS")
             .arg(keys::REVOCATIONS_LOADED)
+            .query_async(&mut connection)
+            .await?)
+    }
+
+    /// Says for the next moment that nothing is missing from the list.
+    pub async fn renew(&self) -> Result<(), CacheError> {
+        let mut connection = self.cache.shared();
+        Ok(redis::cmd("SET")
+            .arg(keys::REVOCATIONS_CURRENT)
+            .arg(1)
+            .arg("PX")
+            .arg(u64::try_from(CURRENT_FOR.as_millis()).unwrap_or(u64::MAX))
             .query_async(&mut connection)
             .await?)
     }

@@ -24,13 +24,14 @@ fn cache(sandbox: &Sandbox) -> Cache {
 
 async fn status(cache: &Cache, session: SessionId) -> RevocationStatus {
     let mut connection = cache.shared();
-    let (is_revoked, is_loaded) = redis::pipe()
+    let (is_revoked, is_loaded, is_current) = redis::pipe()
         .exists(keys::revoked_session(session))
         .exists(keys::REVOCATIONS_LOADED)
+        .exists(keys::REVOCATIONS_CURRENT)
         .query_async(&mut connection)
         .await
         .unwrap();
-    RevocationStatus::from_exists(is_revoked, is_loaded)
+    RevocationStatus::from_exists(is_revoked, is_loaded, is_current)
 }
 
 async fn load(list: &Revocations, sessions: &[SessionId]) -> bool {
@@ -49,11 +50,27 @@ async fn a_session_is_unknown_until_the_list_is_loaded() {
 
     assert_eq!(status(&cache, alive).await, RevocationStatus::Unknown);
     assert!(load(&list, &[dead]).await);
+    assert_eq!(status(&cache, alive).await, RevocationStatus::Stale);
+    list.renew().await.unwrap();
     assert_eq!(status(&cache, alive).await, RevocationStatus::Alive);
     assert_eq!(status(&cache, dead).await, RevocationStatus::Revoked);
 
     sandbox.flush_redis().await;
     assert_eq!(status(&cache, dead).await, RevocationStatus::Unknown);
+}
+
+#[tokio::test]
+async fn a_list_that_nobody_renews_is_soon_stale() {
+    let sandbox = Sandbox::create().await;
+    let cache = cache(&sandbox);
+    let list = Revocations::new(cache.clone());
+    assert!(load(&list, &[]).await);
+    list.renew().await.unwrap();
+    let session = SessionId::generate();
+    eventually(Duration::from_secs(5), async || {
+        status(&cache, session).await == RevocationStatus::Stale
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -98,8 +98,10 @@ impl Shutdown {
         self.draining().await;
         tracing::info!("draining");
         tokio::select! {
-            () = self.finished() => Ok(()),
+            // First, because the stop also ends every task.
+            biased;
             () = self.stopped() => bail!("stopped before the drain was over"),
+            () = self.finished() => Ok(()),
             () = tokio::time::sleep(settings.drain_delay + settings.drain_grace) => {
                 self.stop_now();
                 bail!("the drain took longer than its grace")

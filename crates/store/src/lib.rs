@@ -9,20 +9,31 @@
 mod error;
 mod settings;
 
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bson::{Document, doc};
+use futures_util::future::BoxFuture;
 use mongodb::{
     Client, ClientSession, Collection, Database, IndexModel,
     options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern},
 };
 use runtime::Readiness;
 use secrecy::ExposeSecret;
-use tracing::{Instrument, field};
+use tokio::sync::Semaphore;
+use tracing::{Instrument, Span, field};
 
 pub use error::StoreError;
 pub use mongodb;
 pub use settings::MongoSettings;
+
+/// Longest wait for a connection to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the driver looks whether the server answers.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// A service's database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,6 +41,7 @@ pub struct Store {
     client: Client,
     database: Database,
     timeout: Duration,
+    turns: Arc<Semaphore>,
 }
 
 /// What an operation is called in spans and metrics.
@@ -66,7 +78,9 @@ impl Store {
         let mut options = ClientOptions::parse(settings.mongodb_uri.expose_secret()).await?;
         options.app_name = Some(app_name.to_owned());
         options.max_pool_size = Some(settings.mongodb_pool_size);
-        options.connect_timeout = Some(settings.mongodb_timeout.min(Duration::from_secs(5)));
+        // A server that hangs is noticed after the sum of the two, and what waits for it is ended.
+        options.connect_timeout = Some(settings.mongodb_timeout.min(CONNECT_TIMEOUT));
+        options.heartbeat_freq = Some(HEARTBEAT);
         options.server_selection_timeout = Some(settings.mongodb_timeout);
         options.write_concern = Some(
             WriteConcern::builder()
@@ -81,6 +95,7 @@ impl Store {
             client,
             database,
             timeout: settings.mongodb_timeout,
+            turns: Arc::new(Semaphore::new(settings.mongodb_pool_size as usize)),
         })
     }
 
@@ -91,9 +106,17 @@ impl Store {
     }
 
     /// Runs one operation: named, traced, measured, and over within the time limit.
+    ///
+    /// The caller stops waiting then; the operation itself runs on in a task
+    /// of its own. The driver hands out connections in turn and serves one
+    /// waiting call per event, also those that nobody waits for any more: when
+    /// a hundred callers had given up, it was observed never to catch up. At most as
+    /// many operations run as there are connections; the rest wait for their
+    /// turn here, where giving up is free.
     pub async fn run<T, F>(&self, operation: Operation, work: F) -> Result<T, StoreError>
     where
-        F: IntoFuture<Output = mongodb::error::Result<T>>,
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
         let Operation { collection, name } = operation;
         let span = tracing::info_span!(
@@ -106,13 +129,9 @@ impl Store {
             db.operation.name = name,
         );
         let started = Instant::now();
-        let outcome = tokio::time::timeout(self.timeout, work.into_future())
-            .instrument(span.clone())
-            .await;
-        let outcome = match outcome {
-            Ok(done) => done.map_err(StoreError::from),
-            Err(_elapsed) => Err(StoreError::Timeout),
-        };
+        let outcome = tokio::time::timeout(self.timeout, self.in_turn(work, &span))
+            .await
+            .unwrap_or(Err(StoreError::Timeout));
         if outcome.is_err() {
             span.record("otel.status_code", "ERROR");
         }
@@ -126,17 +145,43 @@ impl Store {
         outcome
     }
 
+    async fn in_turn<T, F>(&self, work: F, span: &Span) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.turns).acquire_owned().await;
+        // Not a task of the drain: whoever asked is, and has its time limit.
+        let running = tokio::spawn(
+            async move {
+                let _permit = permit;
+                work.await
+            }
+            .instrument(span.clone()),
+        );
+        match running.await {
+            Ok(done) => done.map_err(StoreError::from),
+            // Only the end of the process cancels it.
+            Err(_cancelled) => Err(StoreError::Timeout),
+        }
+    }
+
     /// Runs `work` in a transaction, again as often as the server asks for it
     /// within the time limit. `work` must not do anything it cannot repeat.
     pub async fn transaction<T, W>(&self, operation: Operation, work: W) -> Result<T, StoreError>
     where
-        W: AsyncFnMut(&mut ClientSession) -> mongodb::error::Result<T>,
+        T: Send + 'static,
+        W: for<'a> FnMut(&'a mut ClientSession) -> BoxFuture<'a, mongodb::error::Result<T>>
+            + Send
+            + 'static,
     {
-        let started = async {
-            let mut session = self.client.start_session().await?;
-            session.start_transaction().and_run2(work).await
+        let client = self.client.clone();
+        let transaction = async move {
+            let mut session = client.start_session().await?;
+            let start = session.start_transaction();
+            start.and_run(work, |session, work| work(session)).await
         };
-        self.run(operation, started).await
+        self.run(operation, transaction).await
     }
 
     /// Creates the indexes that are missing. One that exists under the same
@@ -159,10 +204,12 @@ impl Store {
 
     /// Whether MongoDB has a primary that answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let ping = self.database.run_command(doc! { "ping": 1 });
-        tokio::time::timeout(self.timeout, ping)
+        let database = self.database.clone();
+        let ping = async move { database.run_command(doc! { "ping": 1 }).await };
+        // Without a span: nobody asked, so there is no trace that it belongs to.
+        tokio::time::timeout(self.timeout, self.in_turn(ping, &Span::none()))
             .await
-            .or(Err(StoreError::Timeout))??;
+            .unwrap_or(Err(StoreError::Timeout))?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bson::{Document, doc};
 use clap::Parser;
 use domain::ErrorKind;
+use futures_util::FutureExt;
 use mongodb::options::IndexOptions;
 use store::{Index, MongoSettings, Operation, Store, StoreError};
 use testkit::{Sandbox, eventually};
@@ -21,6 +22,9 @@ struct Flags {
     #[command(flatten)]
     mongo: MongoSettings,
 }
+
+/// More than the driver hands out at once.
+const CROWD: usize = 100;
 
 async fn store(sandbox: &Sandbox) -> Store {
     let (uri, database) = (sandbox.mongodb_uri(), sandbox.mongodb_database());
@@ -49,9 +53,9 @@ fn unique_name() -> Index {
 
 async fn insert(store: &Store, name: &str) -> Result<(), StoreError> {
     let things = store.collection::<Document>("things");
-    store
-        .run(INSERT, things.insert_one(doc! { "name": name }))
-        .await?;
+    let document = doc! { "name": name };
+    let insert = async move { things.insert_one(document).await };
+    store.run(INSERT, insert).await?;
     Ok(())
 }
 
@@ -73,21 +77,19 @@ async fn a_collision_in_a_transaction_undoes_all_of_it() {
     store.ensure_indexes(&[unique_name()]).await.unwrap();
     insert(&store, "taken").await.unwrap();
     let things = store.collection::<Document>("things");
-    let work = {
-        let things = things.clone();
-        async move |session: &mut mongodb::ClientSession| {
-            things
-                .insert_one(doc! { "name": "free" })
-                .session(&mut *session)
-                .await?;
-            things
-                .insert_one(doc! { "name": "taken" })
-                .session(&mut *session)
-                .await?;
+    let inserted = things.clone();
+    let outcome = store.transaction(INSERT, move |session| {
+        let things = inserted.clone();
+        async move {
+            for name in ["free", "taken"] {
+                let document = doc! { "name": name };
+                things.insert_one(document).session(&mut *session).await?;
+            }
             Ok(())
         }
-    };
-    let error = store.transaction(INSERT, work).await.unwrap_err();
+        .boxed()
+    });
+    let error = outcome.await.unwrap_err();
     assert_eq!(error.duplicate_index(), Some("name_unique"));
     assert_eq!(things.count_documents(doc! {}).await.unwrap(), 1);
 }
@@ -134,4 +136,19 @@ async fn a_server_that_hangs_is_unavailable_within_the_time_limit() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     // Generous for a busy machine, and far from the driver's own patience of minutes.
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_crowd_that_gave_up_is_not_in_the_way_of_who_comes_after() {
+    let sandbox = Sandbox::with_outages().await;
+    let store = store(&sandbox).await;
+    insert(&store, "before").await.unwrap();
+    sandbox.mongodb_proxy().hang();
+    let crowd = (0..CROWD).map(|_| insert(&store, "during"));
+    for outcome in futures_util::future::join_all(crowd).await {
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    sandbox.mongodb_proxy().restore();
+    let recovery = Duration::from_secs(20);
+    eventually(recovery, async || insert(&store, "after").await.is_ok()).await;
 }

@@ -15,7 +15,7 @@ use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use runtime::{admin::RenderMetrics, settings::LogFormat};
-use tracing::level_filters::LevelFilter;
+use tracing::{Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, Targets, filter_fn},
@@ -106,7 +106,7 @@ impl Telemetry {
         });
         tracing_subscriber::registry()
             // A line says what it has to say; spans are for traces.
-            .with(lines.with_filter(filter.and(filter_fn(|metadata| metadata.is_event()))))
+            .with(lines.with_filter(filter.and(filter_fn(is_event))))
             .with(spans)
             .try_init()?;
         Ok(Self { metrics, traces })
@@ -133,6 +133,10 @@ impl Telemetry {
             tracing::warn!(%error, "traces were lost at the end");
         }
     }
+}
+
+fn is_event(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 fn tracer_provider(

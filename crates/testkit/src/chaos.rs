@@ -30,7 +30,9 @@ enum Mode {
 
 impl ChaosProxy {
     /// A proxy on a free port that forwards to `target` (`host:port`).
-    pub async fn start(target: impl Into<String>) -> Self {
+    /// Needs a Tokio runtime.
+    #[must_use]
+    pub fn start(target: impl Into<String>) -> Self {
         let target = target.into();
         // Bound but not listening: holds the port while connections are refused.
         let reservation = bind(0).expect("a free port");
@@ -209,7 +211,7 @@ mod tests {
     }
 
     async fn proxy() -> ChaosProxy {
-        ChaosProxy::start(echo_server().await.to_string()).await
+        ChaosProxy::start(echo_server().await.to_string())
     }
 
     async fn echoes(stream: &mut TcpStream, word: &[u8]) -> io::Result<()> {

@@ -61,7 +61,8 @@ impl Deployment {
     }
 
     /// Sets `name` (a flag without its dashes: `drain-delay`) for everything
-    /// that is started from now on. Services ignore what they do not know.
+    /// that is started from now on; a switch is `true` or `false`. Services
+    /// ignore what they do not know.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.into()));
@@ -145,11 +146,18 @@ impl Deployment {
 
     /// Everything as the settings `S`, with those of `more` that differ.
     pub(crate) fn parse<S: clap::Args>(&self, more: &[(String, String)]) -> S {
-        let known = S::augment_args(clap::Command::new("settings"));
-        let is_known = |name: &str| known.get_arguments().any(|it| it.get_long() == Some(name));
-        let flags = self.all_settings(more).into_iter();
-        let flags = flags.filter(|(name, _)| is_known(name));
-        let words = flags.map(|(name, value)| OsString::from(format!("--{name}={value}")));
+        let command = S::augment_args(clap::Command::new("settings"));
+        let word = |(name, value): (String, String)| {
+            let mut arguments = command.get_arguments();
+            let known = arguments.find(|it| it.get_long() == Some(&name))?;
+            match (known.get_action(), value.as_str()) {
+                (clap::ArgAction::SetTrue, "true") => Some(format!("--{name}")),
+                (clap::ArgAction::SetTrue, _) => None,
+                _ => Some(format!("--{name}={value}")),
+            }
+        };
+        let words = self.all_settings(more).into_iter().filter_map(word);
+        let words = words.map(OsString::from);
         settings::parse::<Flags<S>>(std::iter::once("test".into()).chain(words))
             .unwrap_or_else(|faults| panic!("{faults}"))
             .settings

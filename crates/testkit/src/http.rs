@@ -85,7 +85,6 @@ impl Client {
     }
 
     /// A request to be finished by hand and given to [`Client::send`].
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.base))
@@ -151,6 +150,10 @@ impl Response {
 
     /// The body as JSON, after making sure of the status.
     #[track_caller]
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "the check is the point, the body a bonus"
+    )]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         self.json()
@@ -218,6 +221,7 @@ impl Response {
 
     /// The problem document, after making sure of its shape, status and code.
     #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "the check is the point")]
     pub fn expect_problem(&self, status: u16, code: &str) -> Problem {
         assert_eq!(self.status, status, "expected {status} {code}: {self:?}");
         let problem = self.problem();

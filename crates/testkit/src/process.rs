@@ -123,10 +123,9 @@ impl Process {
             }
             status
         };
-        match timeout(limit, end).await {
-            Ok(status) => status,
-            Err(_) => panic!("{} still runs after {limit:?}", self.name),
-        }
+        timeout(limit, end)
+            .await
+            .unwrap_or_else(|_| panic!("{} still runs after {limit:?}", self.name))
     }
 
     /// Waits until its admin port says that it is ready.

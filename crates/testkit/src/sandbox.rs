@@ -50,8 +50,8 @@ impl Sandbox {
     /// asks through [`Sandbox::mongodb`] and [`Sandbox::redis`] goes past them.
     pub async fn with_outages() -> Self {
         let mut sandbox = Self::create().await;
-        sandbox.mongodb_proxy = Some(ChaosProxy::start(host_of(&sandbox.mongodb_uri)).await);
-        sandbox.redis_proxy = Some(ChaosProxy::start(host_of(&sandbox.redis_url)).await);
+        sandbox.mongodb_proxy = Some(ChaosProxy::start(host_of(&sandbox.mongodb_uri)));
+        sandbox.redis_proxy = Some(ChaosProxy::start(host_of(&sandbox.redis_url)));
         sandbox
     }
 
@@ -81,6 +81,12 @@ impl Sandbox {
             Some(proxy) => with_host(&self.redis_url, &proxy.address().to_string()),
             None => self.redis_url.clone(),
         }
+    }
+
+    /// The way to Redis past the proxy, for whoever an outage must not concern.
+    #[must_use]
+    pub fn direct_redis_url(&self) -> &str {
+        &self.redis_url
     }
 
     /// The database, for looking at documents and planting them.

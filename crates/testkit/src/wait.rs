@@ -57,7 +57,7 @@ mod tests {
     async fn returns_as_soon_as_the_predicate_holds() {
         let mut looks = 0;
         let started = Instant::now();
-        eventually(Duration::from_secs(60), async || {
+        eventually(Duration::from_mins(1), async || {
             looks += 1;
             looks == 3
         })

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use garde::Validate;
 use serde::de::DeserializeOwned;
 
-use crate::{ApiError, FieldError};
+use crate::{ApiError, FieldError, Object};
 
 /// Largest JSON body, in bytes (what Express allows by default).
 pub const JSON_LIMIT: usize = 100 * 1024;
@@ -107,7 +107,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         )
     };
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
         if error.inner().is_data() {
             ApiError::validation(vec![FieldError {

@@ -32,6 +32,18 @@ pub(crate) struct Surroundings {
     pub(crate) readiness: Readiness,
 }
 
+/// The operation that a request asks for.
+struct OperationName {
+    name: &'static str,
+    path: &'static str,
+}
+
+/// No route has this path and method.
+const NOTHING: OperationName = OperationName {
+    name: "none",
+    path: "none",
+};
+
 /// The `X-Request-Id` of a request, which the gateway sets.
 struct RequestId(String);
 
@@ -51,13 +63,14 @@ pub(crate) async fn observe(
         .and_then(|value| value.to_str().ok())
         .unwrap_or("none")
         .to_owned();
+    let operation = surroundings.operation(&request);
     let span = tracing::info_span!(
         "http",
-        otel.name = field::Empty,
+        otel.name = %format_args!("http.{}.{}", surroundings.service, operation.name),
         otel.kind = "server",
         otel.status_code = field::Empty,
         http.request.method = %request.method(),
-        http.route = field::Empty,
+        http.route = operation.path,
         http.response.status_code = field::Empty,
         request.id = %request_id,
         user.id = field::Empty,
@@ -78,16 +91,30 @@ pub(crate) async fn observe(
                 Err(error) => return Err(error),
             },
         };
-        Ok(surroundings.finish(response, &handled, started))
+        Ok(surroundings.finish(response, operation.name, &handled, started))
     }
     .instrument(span)
     .await
 }
 
 impl Surroundings {
+    /// What is asked for. Known before it is handled, because a span keeps the
+    /// name that it had when its first child began.
+    fn operation(&self, request: &ServiceRequest) -> OperationName {
+        let pattern = request.match_pattern();
+        self.operations
+            .iter()
+            .find(|info| pattern.as_deref() == Some(info.path) && info.serves(request.method()))
+            .map_or(NOTHING, |info| OperationName {
+                name: info.name,
+                path: info.path,
+            })
+    }
+
     fn finish(
         &self,
         response: ServiceResponse<BoxBody>,
+        operation: &'static str,
         span: &Span,
         started: Instant,
     ) -> ServiceResponse<BoxBody> {
@@ -108,21 +135,19 @@ impl Surroundings {
         {
             response.headers_mut().insert(REQUEST_ID, id);
         }
-        self.record(&request, response.status(), span, started);
+        self.record(&request, response.status(), operation, span, started);
         ServiceResponse::new(request, response)
     }
 
-    fn record(&self, request: &HttpRequest, status: StatusCode, span: &Span, started: Instant) {
-        let pattern = request.match_pattern();
-        let path = pattern.as_deref().unwrap_or("none");
+    fn record(
+        &self,
+        request: &HttpRequest,
+        status: StatusCode,
+        operation: &'static str,
+        span: &Span,
+        started: Instant,
+    ) {
         let method = known_method(request.method());
-        let name = self
-            .operations
-            .iter()
-            .find(|operation| operation.path == path && operation.serves(request.method()))
-            .map_or("none", |operation| operation.name);
-        span.record("otel.name", format!("http.{}.{name}", self.service));
-        span.record("http.route", path);
         span.record("http.response.status_code", status.as_u16());
         if status.is_server_error() {
             span.record("otel.status_code", "ERROR");
@@ -131,13 +156,13 @@ impl Surroundings {
         metrics::histogram!(
             "http_server_duration_seconds",
             "service" => self.service,
-            "operation" => name,
+            "operation" => operation,
             "method" => method,
             "status" => status.as_u16().to_string(),
         )
         .record(elapsed);
         tracing::info!(
-            operation = name,
+            operation,
             method,
             status = status.as_u16(),
             duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),

@@ -1,13 +1,7 @@
 //! Tells the gateways which sessions are dead: a list in Redis, with MongoDB
 //! as the truth behind it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use cache::Revocations;
 use domain::{Session, SessionId, Timestamp};
@@ -15,84 +9,95 @@ use runtime::Clock;
 
 use crate::{AuthError, mongo::SessionStore};
 
-/// How often the list is looked after.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// Sessions per page of a load.
+/// How often the list is completed: three times in what it counts as current for.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// How far back a pass looks beyond the last one: longer than a transaction
+/// takes to commit, and than the clocks of replicas differ.
+const OVERLAP: Duration = Duration::from_secs(15);
+/// Sessions per page.
 const PAGE: i64 = 1_000;
 
-/// Writes revocations to the list, and repairs it.
+/// Writes revocations to the list, and completes it.
 ///
-/// The list is loaded from MongoDB at start, when Redis has lost it, and after
-/// a write to it has failed. Until then gateways that see an incomplete list
-/// ask this service; what was answered as logged out is logged out.
+/// A logout publishes its own sessions at once. Whatever stops that from
+/// happening (Redis out of reach, a crash in between, another replica's
+/// trouble) is made good by the passes of every replica: each adds what was
+/// revoked since its last one, and renews the list's lease only then.
 #[derive(Clone)]
 pub(crate) struct RevocationPublisher {
     list: Revocations,
-    needs_load: Arc<AtomicBool>,
 }
 
 impl RevocationPublisher {
     pub(crate) fn new(list: Revocations) -> Self {
-        Self {
-            list,
-            needs_load: Arc::new(AtomicBool::new(true)),
-        }
+        Self { list }
     }
 
     /// Publishes sessions that are revoked in MongoDB already.
     pub(crate) async fn publish(&self, sessions: &[Session], now: Timestamp) {
         if let Err(error) = self.list.add(&entries(sessions, now)).await {
-            tracing::warn!(%error, "revocation not published, will be loaded");
-            self.needs_load.store(true, Ordering::SeqCst);
+            tracing::warn!(%error, "revocation not published, left to the next pass");
         }
     }
 
     /// Keeps the list complete. Never ends by itself.
     pub(crate) async fn keep_complete(self, store: SessionStore, clock: Arc<dyn Clock>) {
+        let mut last_pass = None;
         loop {
-            if let Err(error) = self.complete(&store, clock.as_ref()).await {
-                tracing::debug!(%error, "revocations cannot be loaded yet");
+            let began = clock.now();
+            match self.pass(&store, last_pass, began).await {
+                Ok(true) => last_pass = Some(began),
+                // Flushed, or another replica loads: what was written may be gone.
+                Ok(false) => last_pass = None,
+                Err(error) => tracing::debug!(%error, "revocations cannot be completed"),
             }
             tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    async fn complete(&self, store: &SessionStore, clock: &dyn Clock) -> Result<(), AuthError> {
-        let was_asked_for = self.needs_load.swap(false, Ordering::SeqCst);
-        let outcome = self.load_if(was_asked_for, store, clock).await;
-        if outcome.is_err() && was_asked_for {
-            self.needs_load.store(true, Ordering::SeqCst);
+    /// Adds what was revoked since `last_pass`, or everything. False: do it again.
+    async fn pass(
+        &self,
+        store: &SessionStore,
+        last_pass: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, AuthError> {
+        match last_pass {
+            Some(last_pass) if self.list.is_loaded().await? => {
+                let since = last_pass.minus(OVERLAP);
+                self.add_since(store, since, now).await?;
+            }
+            _ => {
+                let load = self.list.begin_load().await?;
+                let count = self
+                    .add_since(store, Timestamp::from_millis(0), now)
+                    .await?;
+                if !self.list.finish_load(&load).await? {
+                    return Ok(false);
+                }
+                tracing::info!(count, "revocations loaded");
+            }
         }
-        outcome
+        self.list.renew().await?;
+        Ok(true)
     }
 
-    async fn load_if(
+    async fn add_since(
         &self,
-        was_asked_for: bool,
         store: &SessionStore,
-        clock: &dyn Clock,
-    ) -> Result<(), AuthError> {
-        if !was_asked_for && self.list.is_loaded().await? {
-            return Ok(());
-        }
-        let load = self.list.begin_load().await?;
-        let now = clock.now();
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<usize, AuthError> {
         let mut after = None;
-        let mut count = 0_usize;
+        let mut count = 0;
         loop {
-            let page = store.revoked_after(after, now, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
+            let page = store.revoked(since, after, now, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = last.revoked_at.map(|at| (at, last.id));
             count += page.len();
             self.list.add(&entries(&page, now)).await?;
-        }
-        if self.list.finish_load(&load).await? {
-            tracing::info!(count, "revocations loaded");
-            Ok(())
-        } else {
-            // Flushed in between: what was written may be gone.
-            self.needs_load.store(true, Ordering::SeqCst);
-            Ok(())
         }
     }
 }

@@ -63,6 +63,9 @@ pub struct MigrateSettings {
     /// RabbitMQ, as `amqp://user:password@host:port/vhost` (also `AMQP_URL_FILE`)
     #[arg(long, env = "AMQP_URL", hide_env_values = true)]
     pub amqp_url: SecretString,
+    /// Report on every account, not only on those that are not complete yet
+    #[arg(long)]
+    pub examine_all: bool,
 }
 
 fn parse_key(text: &str) -> Result<SecretString, tokens::InvalidKey> {

@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     problem::Code,
-    rate_limit::{Hit, LocalWindows, Policy, Quota},
+    rate_limit::{Hit, LocalWindows, Policies, Policy, Quota},
     sessions::Sessions,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Admission {
     redis_failed: Notify,
     windows: LocalWindows,
     sessions: Arc<Sessions>,
-    policy: &'static Policy,
+    policies: &'static Policies,
     clock: Arc<dyn Clock>,
 }
 
@@ -48,7 +48,7 @@ impl Admission {
     pub(crate) fn new(
         cache: Cache,
         sessions: Arc<Sessions>,
-        policy: &'static Policy,
+        policies: &'static Policies,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -57,23 +57,37 @@ impl Admission {
             redis_failed: Notify::new(),
             windows: LocalWindows::new(),
             sessions,
-            policy,
+            policies,
             clock,
         }
     }
 
-    /// Counts a request of `client` and looks its session up.
-    pub(crate) async fn standing(&self, client: IpAddr, session: Option<SessionId>) -> Standing {
-        let client = keys::rate_limited_client(client);
-        let (hit, revocation, source) = match self.ask_redis(&client, session).await {
-            Some((hit, revocation)) => (hit, revocation, "redis"),
-            None => {
-                let hit = self.windows.hit(self.policy, &client, self.clock.now());
-                (hit, RevocationStatus::Unknown, "local")
-            }
+    /// Counts a request of `client`, apart if it `is_guarded`, and looks its session up.
+    pub(crate) async fn standing(
+        &self,
+        client: IpAddr,
+        is_guarded: bool,
+        session: Option<SessionId>,
+    ) -> Standing {
+        let policy = if is_guarded {
+            &self.policies.guarded
+        } else {
+            &self.policies.general
         };
-        let quota = Quota::new(self.policy, hit);
-        let decision = if quota.is_exceeded() { "refused" } else { "allowed" };
+        let window = keys::rate_limit(policy.name, &keys::rate_limited_client(client));
+        let (hit, revocation, source) =
+            if let Some((hit, revocation)) = self.ask_redis(policy, &window, session).await {
+                (hit, revocation, "redis")
+            } else {
+                let hit = self.windows.hit(policy, &window, self.clock.now());
+                (hit, RevocationStatus::Unknown, "local")
+            };
+        let quota = Quota::new(policy, hit);
+        let decision = if quota.is_exceeded() {
+            "refused"
+        } else {
+            "allowed"
+        };
         counter!("gateway_rate_limit_decisions_total", "decision" => decision, "source" => source)
             .increment(1);
         Standing { quota, revocation }
@@ -86,13 +100,16 @@ impl Admission {
         session_id: SessionId,
     ) -> Result<(), Code> {
         match standing.revocation {
-            RevocationStatus::Alive => Ok(()),
-            RevocationStatus::Revoked => Err(Code::SessionRevoked),
-            RevocationStatus::Unknown => {
+            RevocationStatus::Alive if !self.sessions.has_ended(session_id) => Ok(()),
+            RevocationStatus::Alive | RevocationStatus::Revoked => Err(Code::SessionRevoked),
+            fallback @ (RevocationStatus::Stale | RevocationStatus::Unknown) => {
                 counter!("gateway_session_fallbacks_total").increment(1);
                 match self.sessions.is_alive(session_id).await {
                     Ok(true) => Ok(()),
                     Ok(false) => Err(Code::SessionRevoked),
+                    // Without auth nobody can log out, so the list lacks at most what was
+                    // revoked in auth's last moments. That must not shut every other door.
+                    Err(_) if fallback == RevocationStatus::Stale => Ok(()),
                     Err(status) => {
                         tracing::warn!(%status, "session cannot be checked");
                         Err(Code::UpstreamUnavailable)
@@ -105,17 +122,22 @@ impl Admission {
     /// `None` when Redis is down or fails now.
     async fn ask_redis(
         &self,
-        client: &str,
+        policy: &Policy,
+        window: &str,
         session: Option<SessionId>,
     ) -> Option<(Hit, RevocationStatus)> {
         if !self.is_redis_up.load(Ordering::Relaxed) {
             return None;
         }
         let mut connection = self.cache.shared();
-        match self.questions(client, session).query_async(&mut connection).await {
-            Ok((count, remaining, is_revoked, is_loaded)) => {
-                Some((self.hit(count, remaining), RevocationStatus::from_exists(is_revoked, is_loaded)))
-            }
+        match Self::questions(policy, window, session)
+            .query_async(&mut connection)
+            .await
+        {
+            Ok((count, remaining, is_revoked, is_loaded, is_current)) => Some((
+                policy.hit(count, remaining),
+                RevocationStatus::from_exists(is_revoked, is_loaded, is_current),
+            )),
             Err(error) => {
                 if self.is_redis_up.swap(false, Ordering::Relaxed) {
                     tracing::warn!(%error, "redis failed, going on without it");
@@ -128,32 +150,28 @@ impl Admission {
 
     /// Commands that need no transaction: the window's end is set by whoever
     /// finds it without one, and a repeat changes nothing.
-    fn questions(&self, client: &str, session: Option<SessionId>) -> redis::Pipeline {
-        let window = keys::rate_limit(self.policy.name, client);
+    fn questions(policy: &Policy, window: &str, session: Option<SessionId>) -> redis::Pipeline {
         let mut questions = redis::pipe();
         questions
             .cmd("INCR")
-            .arg(&window)
+            .arg(window)
             .cmd("PEXPIRE")
-            .arg(&window)
-            .arg(u64::try_from(self.policy.window.as_millis()).unwrap_or(u64::MAX))
+            .arg(window)
+            .arg(u64::try_from(policy.window.as_millis()).unwrap_or(u64::MAX))
             .arg("NX")
             .ignore()
             .cmd("PTTL")
-            .arg(&window);
+            .arg(window);
         // Every reply has its place, so a request without a session asks for one that cannot be.
         let revoked = session.map(keys::revoked_session).unwrap_or_default();
         questions
             .cmd("EXISTS")
             .arg(revoked)
             .cmd("EXISTS")
-            .arg(keys::REVOCATIONS_LOADED);
+            .arg(keys::REVOCATIONS_LOADED)
+            .cmd("EXISTS")
+            .arg(keys::REVOCATIONS_CURRENT);
         questions
-    }
-
-    fn hit(&self, count: u64, remaining_millis: i64) -> Hit {
-        let remaining = u64::try_from(remaining_millis).map_or(self.policy.window, Duration::from_millis);
-        Hit { count, remaining }
     }
 
     /// Keeps looking whether Redis answers. Never ends by itself.

@@ -79,7 +79,7 @@ impl App {
             admission: Admission::new(
                 Cache::connect(&settings.redis)?,
                 Arc::clone(&sessions),
-                settings.rate_limit_policy.policy(),
+                settings.rate_limit_policy.policies(),
                 Arc::clone(&clock),
             ),
             proxy: Proxy::new(
@@ -123,7 +123,16 @@ impl App {
     /// Serves until the shutdown has drained it.
     pub async fn run(self) -> anyhow::Result<()> {
         warn_of_few_files(self.max_connections);
-        let Self { door, verifier, sessions, auth, readiness, shutdown, lifecycle, .. } = self;
+        let Self {
+            door,
+            verifier,
+            sessions,
+            auth,
+            readiness,
+            shutdown,
+            lifecycle,
+            ..
+        } = self;
         self.admin.spawn(&shutdown);
 
         let fetch = async move || sessions.keys().await;
@@ -138,13 +147,12 @@ impl App {
             }
         });
         let server = Server::new(
-            self.listener,
             Arc::clone(&door),
             self.limits,
             self.max_connections,
             shutdown.clone(),
         );
-        shutdown.spawn(server.run(lifecycle.drain_delay));
+        shutdown.spawn(server.run(self.listener, lifecycle.drain_delay));
         tracing::info!(http = %self.http_addr, admin = %self.admin_addr, "serving");
 
         // Requests under way during the drain need to know what is up, too.
@@ -229,6 +237,10 @@ fn warn_of_few_files(max_connections: usize) {
         .find_map(|line| line.strip_prefix("Max open files"))
         .and_then(|columns| columns.split_whitespace().next()?.parse::<usize>().ok());
     if let Some(allowed) = allowed.filter(|allowed| *allowed < needed) {
-        tracing::warn!(allowed, needed, "open files are fewer than MAX_CONNECTIONS needs");
+        tracing::warn!(
+            allowed,
+            needed,
+            "open files are fewer than MAX_CONNECTIONS needs"
+        );
     }
 }

@@ -3,7 +3,7 @@
 mod request;
 mod response;
 
-pub(crate) use request::{BodyFault, BodyLimits, BodyProgress, RequestBody};
+pub(crate) use request::{BodyLimits, BodyProgress, RequestBody};
 pub(crate) use response::{Attendant, ResponseBody};
 
 /// What ends a body before its end.

@@ -23,7 +23,9 @@ impl FromStr for TrustedProxies {
             .map(|part| {
                 part.parse::<IpNet>()
                     .or_else(|_| part.parse::<IpAddr>().map(IpNet::from))
-                    .map_err(|error| format!("{part:?} is not a network such as 10.0.0.0/8: {error}"))
+                    .map_err(|error| {
+                        format!("{part:?} is not a network such as 10.0.0.0/8: {error}")
+                    })
             })
             .collect::<Result<_, _>>()
             .map(Self)
@@ -84,7 +86,10 @@ mod tests {
     #[test]
     fn a_stranger_is_who_connects() {
         assert_eq!(client("", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
-        assert_eq!(client("10.0.0.0/8", "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        assert_eq!(
+            client("10.0.0.0/8", "192.0.2.1", &["203.0.113.9"]),
+            "192.0.2.1"
+        );
     }
 
     #[test]
@@ -107,7 +112,10 @@ mod tests {
 
     #[test]
     fn an_ipv4_mapped_peer_is_its_ipv4_address() {
-        assert_eq!(client("127.0.0.1", "::ffff:127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(
+            client("127.0.0.1", "::ffff:127.0.0.1", &["203.0.113.9"]),
+            "203.0.113.9"
+        );
     }
 
     #[test]

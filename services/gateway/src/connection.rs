@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long the last answer may take to be read, when the client was still sending.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(2);
 
 /// How clients are served.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +50,20 @@ pub(crate) async fn serve(
     }
     let in_flight = InFlight::default();
     let closing = closing.cancelled_owned();
-    let wire = Wire::new(stream, limits.head, limits.timeouts, in_flight.clone(), closing);
+    let wire = Wire::new(
+        stream,
+        limits.head,
+        limits.timeouts,
+        in_flight.clone(),
+        closing,
+    );
     let service = service_fn(|request| {
         let door = Arc::clone(&door);
         let in_flight = in_flight.guard();
-        async move { Ok::<_, Infallible>(door.answer(request, peer.ip(), in_flight).await) }
+        // Boxed, so that an idle connection does not hold the room for a request.
+        Box::pin(
+            async move { Ok::<_, Infallible>(door.answer(request, peer.ip(), in_flight).await) },
+        )
     });
     // The wire has checked the head and keeps the time; hyper's limits lie beyond its own.
     let mut connection = http1::Builder::new()
@@ -121,7 +130,8 @@ async fn part(mut stream: TcpStream) {
         return;
     }
     let discard = async {
-        let mut rest = [0; 4096];
+        // On the heap, or every connection would hold it for all of its life.
+        let mut rest = vec![0; 4096];
         while let Ok(1..) = stream.read(&mut rest).await {}
     };
     let _ = timeout(LINGER, discard).await;

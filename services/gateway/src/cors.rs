@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
+    HeaderMap, HeaderValue, Method,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
         ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -19,7 +19,8 @@ use crate::problem::ALLOWED_METHODS;
 const EXPOSED: &str = "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, \
     Retry-After, X-Cache, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id";
 /// What a page may send, when it does not say.
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id";
+const ALLOWED_HEADERS: &str =
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id";
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE: &str = "600";
 
@@ -63,7 +64,10 @@ impl AllowedOrigins {
         answer.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = request.filter(|origin| self.allows(origin)) {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+            answer.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static(EXPOSED),
+            );
         }
     }
 
@@ -74,10 +78,13 @@ impl AllowedOrigins {
             let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
             let headers = asked.unwrap_or(HeaderValue::from_static(ALLOWED_HEADERS));
             HeaderMap::from_iter([
-                (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOWED_METHODS)),
+                (
+                    ACCESS_CONTROL_ALLOW_METHODS,
+                    HeaderValue::from_static(ALLOWED_METHODS),
+                ),
                 (ACCESS_CONTROL_ALLOW_HEADERS, headers),
                 (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE)),
-                (VARY, HeaderValue::from_name(HeaderName::from(ACCESS_CONTROL_REQUEST_HEADERS))),
+                (VARY, HeaderValue::from_name(ACCESS_CONTROL_REQUEST_HEADERS)),
             ])
         })
     }
@@ -100,7 +107,9 @@ mod tests {
 
     #[test]
     fn origins_are_compared_exactly() {
-        let allowed: AllowedOrigins = "https://app.example, http://localhost:3000".parse().unwrap();
+        let allowed: AllowedOrigins = "https://app.example, http://localhost:3000"
+            .parse()
+            .unwrap();
         for (text, is_allowed) in [
             ("https://app.example", true),
             ("http://localhost:3000", true),
@@ -109,10 +118,18 @@ mod tests {
             ("http://app.example", false),
             ("null", false),
         ] {
-            assert_eq!(allowed.preflight(&origin(text)).is_some(), is_allowed, "{text}");
+            assert_eq!(
+                allowed.preflight(&origin(text)).is_some(),
+                is_allowed,
+                "{text}"
+            );
             let mut answer = HeaderMap::new();
             allowed.mark(origin(text).get(ORIGIN), &mut answer);
-            assert_eq!(answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), is_allowed, "{text}");
+            assert_eq!(
+                answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN),
+                is_allowed,
+                "{text}"
+            );
             assert_eq!(answer.get(VARY).unwrap(), "Origin");
         }
     }

@@ -8,6 +8,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, TRANSFER_ENCODING},
 };
+use http_body::Body;
 use hyper::body::Incoming;
 use runtime::{Clock, Readiness, Shutdown};
 use tracing::Instrument;
@@ -24,7 +25,7 @@ use crate::{
     proxy::Proxy,
     rate_limit::Quota,
     record::Record,
-    routes,
+    routes::{self, Route},
     wire::InFlightGuard,
 };
 
@@ -58,7 +59,8 @@ impl Door {
         let client = self.trusted_proxies.client(peer, request.headers());
         let request_id = headers::request_id(request.headers());
         let origin = request.headers().get(ORIGIN).cloned();
-        let must_close = request.headers().contains_key(TRANSFER_ENCODING);
+        let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        let has_body = !request.body().is_end_stream();
         let is_head = request.method() == Method::HEAD;
         let mut context = Context {
             record: Record::begin(&request, request_id, client, in_flight),
@@ -66,12 +68,15 @@ impl Door {
             quota: None,
         };
         let span = context.record.span();
-        let mut response = self
-            .handle(request, &mut context)
-            .instrument(span)
-            .await
-            .unwrap_or_else(|code| refusal(code, &context.record, is_head));
-        let Context { mut record, quota, .. } = context;
+        let handled = self.handle(request, &mut context).instrument(span).await;
+        // After a chunked body the connection does not look for another request,
+        // and the body of a refused one is in the way of the next.
+        let must_close =
+            is_chunked || (has_body && handled.is_err()) || self.shutdown.is_draining();
+        let mut response = handled.unwrap_or_else(|code| refusal(code, &context.record, is_head));
+        let Context {
+            mut record, quota, ..
+        } = context;
 
         let headers = response.headers_mut();
         headers::secure(headers);
@@ -82,8 +87,7 @@ impl Door {
         if let Ok(request_id) = HeaderValue::from_str(record.request_id()) {
             headers.insert(REQUEST_ID, request_id);
         }
-        // After a chunked body the connection does not look for another request.
-        if must_close || self.shutdown.is_draining() {
+        if must_close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         record.answered(response.status());
@@ -102,44 +106,65 @@ impl Door {
         if let Some(response) = self.probe(&request, context) {
             return response;
         }
+        let (route, path) = self.check(&request, context).await?;
+        let is_peer_trusted = self.trusted_proxies.contains(context.peer.to_canonical());
+        let record = &mut context.record;
+        self.proxy
+            .forward(request, route.service, &path, is_peer_trusted, record)
+            .await
+    }
+
+    /// Where a request may go, and under which path.
+    async fn check(
+        &self,
+        request: &Request<Incoming>,
+        context: &mut Context,
+    ) -> Result<(&'static Route, String), Code> {
+        let (method, headers) = (request.method(), request.headers());
         let path = path::normalise(request.uri().path());
         let route = path.as_deref().ok().and_then(routes::find);
-        let credential = self.identity.credential(request.headers());
+        let credential = self.identity.credential(headers);
         let session = match (route, credential) {
             (Some(_), Credential::Valid(access)) => Some(access.session_id),
             _ => None,
         };
-        let standing = self.admission.standing(context.record.client(), session).await;
+        let client = context.record.client();
+        let is_guarded = match (route, &path) {
+            (Some(route), Ok(path)) => route.is_guarded(method, path),
+            _ => false,
+        };
+        let standing = self.admission.standing(client, is_guarded, session).await;
         context.quota = Some(standing.quota);
         if standing.quota.is_exceeded() {
             return Err(Code::RateLimited);
         }
-        check_method(request.method())?;
+        check_method(method)?;
         let path = path.or(Err(Code::InvalidPath))?;
-        // Two of them, and the service could believe the other one.
-        if request.headers().get_all(AUTHORIZATION).iter().nth(1).is_some() {
-            return Err(Code::BadRequest);
-        }
         let route = route.ok_or(Code::NotFound)?;
         context.record.route = route.prefix;
-        if route.needs_token(request.method(), &path) {
-            match credential {
-                Credential::Refused(code) => return Err(code),
-                Credential::Valid(access) => {
-                    context.record.user_id = Some(access.user_id);
-                    self.admission.check_session(&standing, access.session_id).await?;
-                }
-            }
+        // Given two of them, the service could believe the other one.
+        if headers.get_all(AUTHORIZATION).iter().count() > 1 {
+            return Err(Code::BadRequest);
         }
-        self.proxy.check_length(&request)?;
-        let is_peer_trusted = self.trusted_proxies.contains(context.peer.to_canonical());
-        self.proxy
-            .forward(request, route.service, &path, is_peer_trusted, &mut context.record)
-            .await
+        if route.needs_token(method, &path) {
+            let access = match credential {
+                Credential::Valid(access) => access,
+                Credential::Refused(code) => return Err(code),
+            };
+            context.record.user_id = Some(access.user_id);
+            self.admission
+                .check_session(&standing, access.session_id)
+                .await?;
+        }
+        self.proxy.check_length(request)?;
+        Ok((route, path))
     }
 
     fn preflight(&self, headers: &HeaderMap) -> Result<Response<ResponseBody>, Code> {
-        let headers = self.origins.preflight(headers).ok_or(Code::OriginNotAllowed)?;
+        let headers = self
+            .origins
+            .preflight(headers)
+            .ok_or(Code::OriginNotAllowed)?;
         let mut response = Response::new(ResponseBody::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         *response.headers_mut() = headers;
@@ -162,9 +187,19 @@ impl Door {
             return Some(Err(Code::MethodNotAllowed));
         }
         let body = Bytes::from(format!(r#"{{"status":"{state}"}}"#));
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        Some(Ok(own_answer(status, headers, body, request.method() == Method::HEAD)))
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let status = if is_well {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        Some(Ok(own_answer(
+            status,
+            headers,
+            body,
+            request.method() == Method::HEAD,
+        )))
     }
 }
 
@@ -188,7 +223,11 @@ fn own_answer(
     is_head: bool,
 ) -> Response<ResponseBody> {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let body = if is_head { ResponseBody::empty() } else { ResponseBody::from(body) };
+    let body = if is_head {
+        ResponseBody::empty()
+    } else {
+        ResponseBody::from(body)
+    };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-        SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
 use uuid::Uuid;
@@ -110,7 +110,9 @@ impl Origin<'_> {
     }
 
     fn scheme(&self, headers: &HeaderMap) -> &'static str {
-        let said = headers.get(X_FORWARDED_PROTO).filter(|_| self.is_peer_trusted);
+        let said = headers
+            .get(X_FORWARDED_PROTO)
+            .filter(|_| self.is_peer_trusted);
         match said.map(HeaderValue::as_bytes) {
             Some(b"https") => "https",
             _ => "http",
@@ -144,7 +146,9 @@ pub(crate) fn secure(headers: &mut HeaderMap) {
 
 /// The client's request id, if it is harmless in a log line, else a fresh one.
 pub(crate) fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let given = headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     match given {
         Some(given) if is_request_id(given) => given.to_owned(),
         _ => Uuid::now_v7().to_string(),

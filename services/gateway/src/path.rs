@@ -4,6 +4,8 @@
 //! the very same text is forwarded. What a service could read as another path
 //! is refused rather than repaired: honest clients never send it.
 
+use std::fmt::Write as _;
+
 /// The path cannot be forwarded safely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidPath;
@@ -23,7 +25,8 @@ pub(crate) fn normalise(path: &str) -> Result<String, InvalidPath> {
             } else if escaped.is_ascii_control() || matches!(escaped, b'/' | b'\\') {
                 return Err(InvalidPath);
             } else {
-                normal.push_str(&format!("%{escaped:02X}"));
+                // Writing to a string cannot fail.
+                let _ = write!(normal, "%{escaped:02X}");
             }
         } else if is_unreserved(byte) || b"/!$&'()*+,;=:@".contains(&byte) {
             normal.push(char::from(byte));
@@ -39,14 +42,12 @@ pub(crate) fn normalise(path: &str) -> Result<String, InvalidPath> {
 }
 
 fn has_only_plain_segments(path: &str) -> bool {
-    let Some(path) = path.strip_prefix('/') else {
+    let Some(segments) = path.strip_prefix('/') else {
         return false;
     };
-    let path = path.strip_suffix('/').unwrap_or(path);
-    path.is_empty()
-        || path
-            .split('/')
-            .all(|segment| !matches!(segment, "" | "." | ".."))
+    let segments = segments.strip_suffix('/').unwrap_or(segments);
+    let is_plain = |segment| !matches!(segment, "" | "." | "..");
+    path == "/" || segments.split('/').all(is_plain)
 }
 
 fn is_unreserved(byte: u8) -> bool {

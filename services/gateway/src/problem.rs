@@ -57,8 +57,7 @@ pub enum Code {
     HttpVersionNotSupported,
 }
 
-/// A row of the table of codes: the word, its status, its title, and what it
-/// tells the client.
+/// A row of the table of codes.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeRow {
     /// The stable word in `code`.
@@ -98,112 +97,31 @@ impl Code {
     /// The row of the table. Refusals are built from it, and so is the reference of codes.
     #[must_use]
     pub const fn row(self) -> CodeRow {
+        use StatusCode as Status;
+
+        #[rustfmt::skip]
         let (code, status, meaning) = match self {
-            Self::BadRequest => (
-                "bad_request",
-                StatusCode::BAD_REQUEST,
-                "the request is not valid HTTP",
-            ),
-            Self::InvalidTarget => (
-                "invalid_target",
-                StatusCode::BAD_REQUEST,
-                "the request target must be a path that begins with a slash",
-            ),
-            Self::InvalidPath => (
-                "invalid_path",
-                StatusCode::BAD_REQUEST,
-                "the path has empty or dot segments, or characters that may not be in one",
-            ),
-            Self::MissingHost => (
-                "missing_host",
-                StatusCode::BAD_REQUEST,
-                "a request needs a Host header",
-            ),
-            Self::InvalidHost => (
-                "invalid_host",
-                StatusCode::BAD_REQUEST,
-                "a request has exactly one Host header, and it names a host",
-            ),
-            Self::MissingToken => (
-                "missing_token",
-                StatusCode::UNAUTHORIZED,
-                "this needs an Authorization header with a bearer token",
-            ),
-            Self::TokenInvalid => (
-                "token_invalid",
-                StatusCode::UNAUTHORIZED,
-                "the access token is not valid",
-            ),
-            Self::TokenExpired => (
-                "token_expired",
-                StatusCode::UNAUTHORIZED,
-                "the access token has expired",
-            ),
-            Self::SessionRevoked => (
-                "session_revoked",
-                StatusCode::UNAUTHORIZED,
-                "the login this token belongs to was ended",
-            ),
-            Self::OriginNotAllowed => (
-                "origin_not_allowed",
-                StatusCode::FORBIDDEN,
-                "pages of this origin may not call the API",
-            ),
-            Self::NotFound => (
-                "not_found",
-                StatusCode::NOT_FOUND,
-                "there is nothing at this path",
-            ),
-            Self::MethodNotAllowed => (
-                "method_not_allowed",
-                StatusCode::METHOD_NOT_ALLOWED,
-                "the method is not allowed here",
-            ),
-            Self::RequestTimeout => (
-                "request_timeout",
-                StatusCode::REQUEST_TIMEOUT,
-                "the request did not arrive in time",
-            ),
-            Self::PayloadTooLarge => (
-                "payload_too_large",
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the request body is over the limit",
-            ),
-            Self::RateLimited => (
-                "rate_limited",
-                StatusCode::TOO_MANY_REQUESTS,
-                "too many requests; Retry-After says when to come back",
-            ),
-            Self::HeadersTooLarge => (
-                "headers_too_large",
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "the request headers are too many or too long",
-            ),
-            Self::BadGateway => (
-                "bad_gateway",
-                StatusCode::BAD_GATEWAY,
-                "the service broke off before it had answered; the request may have been carried out",
-            ),
-            Self::UpstreamUnavailable => (
-                "upstream_unavailable",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "a service that this needs is down; try again",
-            ),
-            Self::TooManyConnections => (
-                "too_many_connections",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the gateway has all the connections it can take; try again",
-            ),
-            Self::UpstreamTimeout => (
-                "upstream_timeout",
-                StatusCode::GATEWAY_TIMEOUT,
-                "the service did not answer in time; the request may have been carried out",
-            ),
-            Self::HttpVersionNotSupported => (
-                "http_version_not_supported",
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "the protocol is HTTP/1.1 or HTTP/1.0",
-            ),
+            Self::BadRequest => ("bad_request", Status::BAD_REQUEST, "the request is not valid HTTP"),
+            Self::InvalidTarget => ("invalid_target", Status::BAD_REQUEST, "the request target must be a path that begins with a slash"),
+            Self::InvalidPath => ("invalid_path", Status::BAD_REQUEST, "the path has empty or dot segments, or characters that may not be in one"),
+            Self::MissingHost => ("missing_host", Status::BAD_REQUEST, "a request needs a Host header"),
+            Self::InvalidHost => ("invalid_host", Status::BAD_REQUEST, "a request has exactly one Host header, and it names a host"),
+            Self::MissingToken => ("missing_token", Status::UNAUTHORIZED, "this needs an Authorization header with a bearer token"),
+            Self::TokenInvalid => ("token_invalid", Status::UNAUTHORIZED, "the access token is not valid"),
+            Self::TokenExpired => ("token_expired", Status::UNAUTHORIZED, "the access token has expired"),
+            Self::SessionRevoked => ("session_revoked", Status::UNAUTHORIZED, "the login this token belongs to was ended"),
+            Self::OriginNotAllowed => ("origin_not_allowed", Status::FORBIDDEN, "pages of this origin may not call the API"),
+            Self::NotFound => ("not_found", Status::NOT_FOUND, "there is nothing at this path"),
+            Self::MethodNotAllowed => ("method_not_allowed", Status::METHOD_NOT_ALLOWED, "the method is not allowed here"),
+            Self::RequestTimeout => ("request_timeout", Status::REQUEST_TIMEOUT, "the request did not arrive in time"),
+            Self::PayloadTooLarge => ("payload_too_large", Status::PAYLOAD_TOO_LARGE, "the request body is over the limit"),
+            Self::RateLimited => ("rate_limited", Status::TOO_MANY_REQUESTS, "too many requests; Retry-After says when to come back"),
+            Self::HeadersTooLarge => ("headers_too_large", Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request headers are too many or too long"),
+            Self::BadGateway => ("bad_gateway", Status::BAD_GATEWAY, "the service broke off before it had answered; the request may have been carried out"),
+            Self::UpstreamUnavailable => ("upstream_unavailable", Status::SERVICE_UNAVAILABLE, "a service that this needs is down; try again"),
+            Self::TooManyConnections => ("too_many_connections", Status::SERVICE_UNAVAILABLE, "the gateway has all the connections it can take; try again"),
+            Self::UpstreamTimeout => ("upstream_timeout", Status::GATEWAY_TIMEOUT, "the service did not answer in time; the request may have been carried out"),
+            Self::HttpVersionNotSupported => ("http_version_not_supported", Status::HTTP_VERSION_NOT_SUPPORTED, "the protocol is HTTP/1.1 or HTTP/1.0"),
         };
         CodeRow {
             code,
@@ -287,7 +205,11 @@ mod tests {
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {
             let row = code.row();
-            assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            assert!(
+                row.code
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_')
+            );
             assert!(row.status.is_client_error() || row.status.is_server_error());
         }
     }

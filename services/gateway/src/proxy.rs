@@ -1,8 +1,10 @@
 //! Forwarding: a checked request becomes a service's, its answer the client's.
 
+use std::sync::Arc;
+
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
-    header::{AUTHORIZATION, CONTENT_LENGTH, HOST},
+    header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST},
     uri::PathAndQuery,
 };
 use hyper::body::Incoming;
@@ -19,14 +21,14 @@ use crate::{
 
 /// The services, and what is said to them.
 pub(crate) struct Proxy {
-    auth: std::sync::Arc<Upstream>,
+    auth: Arc<Upstream>,
     limits: BodyLimits,
     credential: (HeaderName, HeaderValue),
 }
 
 impl Proxy {
     pub(crate) fn new(
-        auth: std::sync::Arc<Upstream>,
+        auth: Arc<Upstream>,
         limits: BodyLimits,
         credential: &SecretString,
     ) -> anyhow::Result<Self> {
@@ -35,7 +37,10 @@ impl Proxy {
         Ok(Self {
             auth,
             limits,
-            credential: (HeaderName::from_static(contracts::rpc::CREDENTIAL_HEADER), value),
+            credential: (
+                HeaderName::from_static(contracts::rpc::CREDENTIAL_HEADER),
+                value,
+            ),
         })
     }
 
@@ -109,6 +114,12 @@ impl Proxy {
             return Err(Code::BadGateway);
         }
         clean_answer(&mut parts.headers);
+        // The rest of the body is in the way of the next request.
+        if !progress.is_complete() {
+            parts
+                .headers
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let body = ResponseBody::from_service(incoming, lease, upstream.patience());
         let mut response = Response::new(body);
         *response.status_mut() = parts.status;

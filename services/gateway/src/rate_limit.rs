@@ -14,7 +14,7 @@ pub(crate) use local::LocalWindows;
 /// The name of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {
-    /// 100 requests in 15 minutes.
+    /// 100 requests in 15 minutes, of logins 30.
     Production,
     /// 100,000 requests in a minute, for local runs and demos.
     Local,
@@ -31,22 +31,55 @@ pub(crate) struct Policy {
     pub(crate) window: Duration,
 }
 
-const PRODUCTION: Policy = Policy {
-    name: "production",
-    label: "100-in-15min",
-    limit: 100,
-    window: Duration::from_secs(15 * 60),
+impl Policy {
+    /// From what Redis says: the count, and the time left in milliseconds.
+    pub(crate) fn hit(&self, count: u64, remaining_millis: i64) -> Hit {
+        let remaining = u64::try_from(remaining_millis).map_or(self.window, Duration::from_millis);
+        Hit { count, remaining }
+    }
+}
+
+/// The limits of a deployment.
+#[derive(Debug)]
+pub(crate) struct Policies {
+    /// For everything else.
+    pub(crate) general: Policy,
+    /// For operations whose only use in bulk is to guess.
+    pub(crate) guarded: Policy,
+}
+
+const PRODUCTION: Policies = Policies {
+    general: Policy {
+        name: "production",
+        label: "100-in-15min",
+        limit: 100,
+        window: Duration::from_mins(15),
+    },
+    guarded: Policy {
+        name: "production-guarded",
+        label: "30-in-15min",
+        limit: 30,
+        window: Duration::from_mins(15),
+    },
 };
 
-const LOCAL: Policy = Policy {
-    name: "local",
-    label: "100000-in-1min",
-    limit: 100_000,
-    window: Duration::from_secs(60),
+const LOCAL: Policies = Policies {
+    general: Policy {
+        name: "local",
+        label: "100000-in-1min",
+        limit: 100_000,
+        window: Duration::from_mins(1),
+    },
+    guarded: Policy {
+        name: "local-guarded",
+        label: "100000-in-1min",
+        limit: 100_000,
+        window: Duration::from_mins(1),
+    },
 };
 
 impl PolicyName {
-    pub(crate) const fn policy(self) -> &'static Policy {
+    pub(crate) const fn policies(self) -> &'static Policies {
         match self {
             Self::Production => &PRODUCTION,
             Self::Local => &LOCAL,
@@ -80,12 +113,19 @@ impl Quota {
     }
 
     /// Writes both families of headers: those of express-rate-limit, and those
-    /// of the IETF draft "RateLimit header fields for HTTP", revision 8.
+    /// of draft-ietf-httpapi-ratelimit-headers-08.
     pub(crate) fn write(&self, now: Timestamp, headers: &mut HeaderMap) {
-        let Policy { label, limit, window, .. } = self.policy;
+        let Policy {
+            label,
+            limit,
+            window,
+            ..
+        } = self.policy;
         let remaining = u64::from(*limit).saturating_sub(self.hit.count);
         let reset_in = whole_seconds(self.hit.remaining);
-        let reset_at = now.plus(self.hit.remaining + Duration::from_millis(999)).as_secs();
+        let reset_at = now
+            .plus(self.hit.remaining + Duration::from_millis(999))
+            .as_secs();
         let mut set = |name: &'static str, value: String| {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(HeaderName::from_static(name), value);
@@ -94,8 +134,14 @@ impl Quota {
         set("x-ratelimit-limit", limit.to_string());
         set("x-ratelimit-remaining", remaining.to_string());
         set("x-ratelimit-reset", reset_at.to_string());
-        set("ratelimit-policy", format!("\"{label}\"; q={limit}; w={}", window.as_secs()));
-        set("ratelimit", format!("\"{label}\"; r={remaining}; t={reset_in}"));
+        set(
+            "ratelimit-policy",
+            format!("\"{label}\"; q={limit}; w={}", window.as_secs()),
+        );
+        set(
+            "ratelimit",
+            format!("\"{label}\"; r={remaining}; t={reset_in}"),
+        );
         if self.is_exceeded() {
             headers.insert(RETRY_AFTER, HeaderValue::from(reset_in.max(1)));
         }
@@ -115,13 +161,13 @@ mod tests {
     fn headers(count: u64, remaining: Duration) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let now = Timestamp::from_millis(1_700_000_000_500);
-        Quota::new(&PRODUCTION, Hit { count, remaining }).write(now, &mut headers);
+        Quota::new(&PRODUCTION.general, Hit { count, remaining }).write(now, &mut headers);
         headers
     }
 
     #[test]
     fn both_header_families_say_the_same() {
-        let headers = headers(1, Duration::from_secs(900));
+        let headers = headers(1, Duration::from_mins(15));
         for (name, value) in [
             ("x-ratelimit-limit", "100"),
             ("x-ratelimit-remaining", "99"),

@@ -26,13 +26,15 @@ pub(crate) struct Route {
     pub(crate) service: Service,
     /// What under the prefix is open to everybody.
     open: &'static [(Method, &'static str)],
+    /// What under the prefix has the stricter rate limit.
+    guarded: &'static [(Method, &'static str)],
 }
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route { prefix: "/api/auth",              service: Service::Auth, open: &[(Method::POST, "/register"), (Method::POST, "/login")] },
-    Route { prefix: "/api/users",             service: Service::Auth, open: &[] },
-    Route { prefix: "/.well-known/jwks.json", service: Service::Auth, open: &[(Method::GET, ""), (Method::HEAD, "")] },
+    Route { prefix: "/api/auth",              service: Service::Auth, open: &[(Method::POST, "/register"), (Method::POST, "/login")], guarded: &[(Method::POST, "/login")] },
+    Route { prefix: "/api/users",             service: Service::Auth, open: &[], guarded: &[] },
+    Route { prefix: "/.well-known/jwks.json", service: Service::Auth, open: &[(Method::GET, ""), (Method::HEAD, "")], guarded: &[] },
 ];
 
 /// The route of a normalised path. Case does not matter, as in Express.
@@ -43,12 +45,20 @@ pub(crate) fn find(path: &str) -> Option<&'static Route> {
 impl Route {
     /// Whether this operation is refused without a valid token.
     pub(crate) fn needs_token(&self, method: &Method, path: &str) -> bool {
+        !self.is_listed(self.open, method, path)
+    }
+
+    /// Whether this operation has the stricter rate limit.
+    pub(crate) fn is_guarded(&self, method: &Method, path: &str) -> bool {
+        self.is_listed(self.guarded, method, path)
+    }
+
+    fn is_listed(&self, list: &[(Method, &str)], method: &Method, path: &str) -> bool {
         let rest = self.rest(path).unwrap_or_default();
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        !self
-            .open
-            .iter()
-            .any(|(open_method, open)| open_method == method && open.eq_ignore_ascii_case(rest))
+        list.iter().any(|(listed_method, listed)| {
+            listed_method == method && listed.eq_ignore_ascii_case(rest)
+        })
     }
 
     /// What follows the prefix, if `path` is at or under it.
@@ -72,7 +82,14 @@ mod tests {
         assert_eq!(prefix("/api/users"), Some("/api/users"));
         assert_eq!(prefix("/api/users/me"), Some("/api/users"));
         assert_eq!(prefix("/API/Users/Me"), Some("/api/users"));
-        for unknown in ["/", "/api", "/api/usersx", "/api/user", "/metrics", "/readyz"] {
+        for unknown in [
+            "/",
+            "/api",
+            "/api/usersx",
+            "/api/user",
+            "/metrics",
+            "/readyz",
+        ] {
             assert_eq!(prefix(unknown), None, "{unknown}");
         }
     }

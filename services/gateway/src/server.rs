@@ -24,9 +24,8 @@ const TURNED_AWAY: usize = 256;
 /// Pause when the process has no file left for another connection.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
-/// The bound public port.
+/// Serves the public port.
 pub(crate) struct Server {
-    listener: TcpListener,
     door: Arc<Door>,
     limits: ClientLimits,
     places: Arc<Semaphore>,
@@ -48,14 +47,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl Server {
     pub(crate) fn new(
-        listener: TcpListener,
         door: Arc<Door>,
         limits: ClientLimits,
         max_connections: usize,
         shutdown: Shutdown,
     ) -> Self {
         Self {
-            listener,
             door,
             limits,
             places: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
@@ -67,22 +64,24 @@ impl Server {
 
     /// Accepts until `drain_delay` after the drain has begun, then closes the
     /// port. Connections go on until they are idle.
-    pub(crate) async fn run(self, drain_delay: Duration) {
+    pub(crate) async fn run(self, listener: TcpListener, drain_delay: Duration) {
         let last_call = async {
             self.shutdown.draining().await;
             sleep(drain_delay).await;
         };
         tokio::select! {
-            () = self.accept() => {}
+            () = self.accept(&listener) => {}
             () = last_call => {}
         }
-        self.accept_backlog();
+        if let Err(error) = self.accept_backlog(listener) {
+            tracing::warn!(%error, "cannot accept");
+        }
         self.closing.cancel();
     }
 
-    async fn accept(&self) {
+    async fn accept(&self, listener: &TcpListener) {
         loop {
-            match self.listener.accept().await {
+            match listener.accept().await {
                 Ok((stream, peer)) => self.admit(stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept");
@@ -92,11 +91,19 @@ impl Server {
         }
     }
 
-    /// Takes those whose handshake is over: closing the port would reset them.
-    fn accept_backlog(&self) {
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        while let std::task::Poll::Ready(Ok((stream, peer))) = self.listener.poll_accept(&mut context) {
-            self.admit(stream, peer);
+    /// Takes everyone whose handshake is over, for closing the port resets
+    /// them. Asks the kernel itself: the runtime may not have heard of them yet.
+    fn accept_backlog(&self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        loop {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    stream.set_nonblocking(true)?;
+                    self.admit(TcpStream::from_std(stream)?, peer);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
     }
 

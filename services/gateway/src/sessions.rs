@@ -1,12 +1,11 @@
 //! Whether a session is alive, asked of its owner: for when Redis cannot say.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use contracts::{
-    auth::v1::{CheckSessionRequest, GetKeysRequest, sessions_service_client::SessionsServiceClient},
+    auth::v1::{
+        CheckSessionRequest, GetKeysRequest, sessions_service_client::SessionsServiceClient,
+    },
     rpc::CallerChannel,
 };
 use domain::{SessionId, Timestamp};
@@ -17,7 +16,7 @@ use tonic::Status;
 /// How long "alive" is believed; a revocation must take effect within a second.
 const ALIVE_FOR: Duration = Duration::from_millis(500);
 /// How long "ended" is believed. Sessions do not come back, so this bounds memory, not error.
-const ENDED_FOR: Duration = Duration::from_secs(60);
+const ENDED_FOR: Duration = Duration::from_mins(1);
 /// Most answers remembered.
 const ANSWERS: usize = 65_536;
 
@@ -56,14 +55,28 @@ impl Sessions {
         Ok(answer.into_inner().jwks_json)
     }
 
+    /// Whether auth has said lately that this session has ended. A list in
+    /// Redis that does not have it yet is then behind.
+    pub(crate) fn has_ended(&self, session_id: SessionId) -> bool {
+        self.answers
+            .get(&session_id)
+            .is_some_and(|answer| !answer.is_alive && answer.is_fresh(self.clock.now()))
+    }
+
     /// Whether tokens of this session may still be used.
     pub(crate) async fn is_alive(&self, session_id: SessionId) -> Result<bool, Status> {
         // Taken before the question: what the answer is worth counts from there.
         let at = self.clock.now();
-        if let Some(answer) = self.answers.get(&session_id).filter(|answer| answer.is_fresh(at)) {
+        if let Some(answer) = self
+            .answers
+            .get(&session_id)
+            .filter(|answer| answer.is_fresh(at))
+        {
             return Ok(answer.is_alive);
         }
-        let question = CheckSessionRequest { session_id: session_id.to_string() };
+        let question = CheckSessionRequest {
+            session_id: session_id.to_string(),
+        };
         let answer = self.client.clone().check_session(question).await?;
         let is_alive = answer.into_inner().is_alive;
         self.answers.insert(session_id, Answer { is_alive, at });

@@ -22,13 +22,28 @@ pub struct Settings {
     #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
     pub auth_grpc_url: String,
     /// How many requests a client may make
-    #[arg(long, env = "RATE_LIMIT_POLICY", value_enum, default_value = "production")]
+    #[arg(
+        long,
+        env = "RATE_LIMIT_POLICY",
+        value_enum,
+        default_value = "production"
+    )]
     pub rate_limit_policy: PolicyName,
     /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by commas
-    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env = "TRUSTED_PROXIES",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub trusted_proxies: TrustedProxies,
     /// Origins whose pages may call the API, such as <https://app.example>, separated by commas
-    #[arg(long, env = "CORS_ORIGINS", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env = "CORS_ORIGINS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub cors_origins: AllowedOrigins,
     /// Client connections at a time; each needs up to two files
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 8000, value_parser = parse_count)]
@@ -114,8 +129,9 @@ fn parse_url(text: &str) -> Result<String, String> {
 /// them is the mesh's.
 fn parse_authority(text: &str) -> Result<String, String> {
     let fault = || format!("{text:?} is not an address such as http://auth:8081");
-    let uri: http::Uri = text.parse().or_else(|_| Err(fault()))?;
-    let is_bare = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let uri: http::Uri = text.parse().ok().ok_or_else(fault)?;
+    let is_bare =
+        uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
     match (uri.host(), uri.port_u16()) {
         (Some(host), Some(port)) if is_bare => Ok(format!("{host}:{port}")),
         _ => Err(fault()),
@@ -152,7 +168,15 @@ mod tests {
 
     #[test]
     fn what_is_not_an_upstream_is_refused() {
-        for text in ["", ",", "auth:81", "https://auth:81", "http://auth", "http://auth:81/api", "http://auth:81/?a"] {
+        for text in [
+            "",
+            ",",
+            "auth:81",
+            "https://auth:81",
+            "http://auth",
+            "http://auth:81/api",
+            "http://auth:81/?a",
+        ] {
             assert!(text.parse::<UpstreamUrls>().is_err(), "{text}");
         }
     }

@@ -111,7 +111,11 @@ enum Attempt {
 }
 
 impl Upstream {
-    pub(crate) fn new(name: &'static str, authorities: &[String], timeouts: UpstreamTimeouts) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        authorities: &[String],
+        timeouts: UpstreamTimeouts,
+    ) -> Self {
         Self {
             name,
             authorities: authorities.to_vec(),
@@ -153,14 +157,22 @@ impl Upstream {
         let (before, from) = endpoints.split_at(first);
         let mut candidates: Vec<_> = from.iter().chain(before).cloned().collect();
         candidates.sort_by_key(|endpoint| {
-            (endpoint.is_down(), endpoint.in_flight.load(Ordering::Relaxed))
+            (
+                endpoint.is_down(),
+                endpoint.in_flight.load(Ordering::Relaxed),
+            )
         });
         candidates.truncate(TRIES);
         candidates
     }
 
     fn endpoints(&self) -> Arc<[Arc<Endpoint>]> {
-        Arc::clone(&self.endpoints.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .endpoints
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Keeps addresses and health current. Never ends by itself.
@@ -214,14 +226,18 @@ impl Endpoint {
         timeouts: UpstreamTimeouts,
     ) -> Attempt {
         if let Some(connection) = self.pool.take() {
-            match self.exchange(connection, request, progress, timeouts.response).await {
+            match self
+                .exchange(connection, request, progress, timeouts.response)
+                .await
+            {
                 Attempt::Unsent(unsent) => request = unsent,
                 done => return done,
             }
         }
         match timeout(timeouts.connect, Connection::open(self.address, &self.pool)).await {
             Ok(Ok(connection)) => {
-                self.exchange(connection, request, progress, timeouts.response).await
+                self.exchange(connection, request, progress, timeouts.response)
+                    .await
             }
             failed => {
                 let error = match failed {
@@ -239,7 +255,7 @@ impl Endpoint {
     /// request that could be sent: an upload may take longer.
     async fn exchange(
         self: &Arc<Self>,
-        mut connection: Connection,
+        connection: Connection,
         request: Request<RequestBody>,
         progress: &BodyProgress,
         patience: Duration,
@@ -261,7 +277,10 @@ impl Endpoint {
         match sent {
             Sent::Answered(response, connection) => Attempt::Answered(
                 response,
-                Lease { connection, _in_flight: in_flight },
+                Lease {
+                    connection,
+                    _in_flight: in_flight,
+                },
             ),
             Sent::Unsent(request) => Attempt::Unsent(request),
             Sent::Failed(error) => Attempt::Failed(error.into()),

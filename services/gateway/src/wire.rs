@@ -26,8 +26,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::problem::Code;
 
-use head::{Framing, inspect};
 pub(crate) use head::HeadLimits;
+use head::{Framing, inspect};
 pub(crate) use in_flight::{InFlight, InFlightGuard};
 
 /// How long a connection that was taken as the door closed may take to bring
@@ -130,7 +130,9 @@ impl Wire {
                 match inspect(&self.staged, self.limits) {
                     Ok(Some(head)) => {
                         self.reading = match head.framing {
-                            Framing::Length(body) => Reading::Message(head.length.saturating_add(body)),
+                            Framing::Length(body) => {
+                                Reading::Message(head.length.saturating_add(body))
+                            }
                             Framing::Chunked => Reading::LastMessage,
                         };
                         self.begin_request();
@@ -159,7 +161,10 @@ impl Wire {
     fn may_complete_head(&self, read: usize) -> bool {
         let new = self.staged.len().saturating_sub(read);
         self.staged.len() > self.limits.bytes
-            || self.staged.get(new..).is_some_and(|new| new.contains(&b'\n'))
+            || self
+                .staged
+                .get(new..)
+                .is_some_and(|new| new.contains(&b'\n'))
     }
 
     /// While a request is handled, the next one waits; only the client's going is of interest.
@@ -222,7 +227,9 @@ impl Wire {
         buffer: &mut ReadBuf<'_>,
         left: u64,
     ) -> Poll<io::Result<usize>> {
-        let most = buffer.remaining().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let most = buffer
+            .remaining()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
         if self.staged.is_empty() {
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
@@ -274,7 +281,9 @@ impl Wire {
             return written;
         }
         let timeout = self.timeouts.write;
-        let stall = self.write_stall.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let stall = self
+            .write_stall
+            .get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(stall.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -2,7 +2,7 @@ use actix_web::{HttpResponse, web::Data};
 use domain::{NotificationSettings, PrivacySettings};
 use garde::Validate;
 use serde::{Deserialize, Deserializer};
-use web::{ApiError, Caller, ValidJson, actix_web};
+use web::{ApiError, Caller, Object, ValidJson, actix_web};
 
 use super::view::OwnUserView;
 use crate::accounts::{Accounts, ProfileChange, SettingsChange};
@@ -19,16 +19,16 @@ pub(crate) struct Body {
     username: Option<String>,
     is_private: Option<bool>,
     #[serde(default)]
-    settings: SettingsBody,
+    settings: Object<SettingsBody>,
 }
 
 /// Settings by group; a group that is given is given whole.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SettingsBody {
-    privacy: Option<PrivacyBody>,
-    notifications: Option<NotificationsBody>,
-    limits: Option<LimitsBody>,
+    privacy: Option<Object<PrivacyBody>>,
+    notifications: Option<Object<NotificationsBody>>,
+    limits: Option<Object<LimitsBody>>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ impl From<Body> for ProfileChange {
             privacy,
             notifications,
             limits,
-        } = body.settings;
+        } = body.settings.0;
         Self {
             full_name: body.full_name,
             bio: body.bio,
@@ -77,18 +77,18 @@ impl From<Body> for ProfileChange {
             username: body.username,
             is_private: body.is_private,
             settings: SettingsChange {
-                privacy: privacy.map(|privacy| PrivacySettings {
+                privacy: privacy.map(|Object(privacy)| PrivacySettings {
                     show_online: privacy.show_online,
                     allow_messages: privacy.allow_messages,
                 }),
-                notifications: notifications.map(|on| NotificationSettings {
+                notifications: notifications.map(|Object(on)| NotificationSettings {
                     likes: on.likes,
                     comments: on.comments,
                     follows: on.follows,
                     mentions: on.mentions,
                     messages: on.messages,
                 }),
-                daily_minutes: limits.map(|limits| limits.daily_minutes),
+                daily_minutes: limits.map(|Object(limits)| limits.daily_minutes),
             },
         }
     }

@@ -41,8 +41,8 @@ pub(crate) fn all() -> Vec<Index> {
         ),
         index(
             "sessions",
-            "revoked",
-            doc! { "_id": 1, "revoked_at": 1 },
+            "revoked_at",
+            doc! { "revoked_at": 1, "_id": 1 },
             IndexOptions::builder()
                 .partial_filter_expression(doc! { "revoked_at": { "$type": "date" } })
                 .build(),

@@ -19,7 +19,7 @@ const FINDINGS_MAX: usize = 10_000;
 /// What a migration did and what it could not take.
 #[derive(Debug, Default)]
 pub struct MigrationReport {
-    /// Old accounts looked at.
+    /// Accounts looked at.
     pub examined: u64,
     /// Accounts that got `username_lower` or `email_lower`.
     pub completed: u64,
@@ -58,14 +58,16 @@ impl fmt::Display for MigrationReport {
         }
         writeln!(
             f,
-            "{} old accounts examined, {} completed, {} need a decision",
+            "{} accounts examined, {} completed, {} findings",
             self.examined, self.completed, self.findings_count
         )
     }
 }
 
 /// Creates the indexes and the queue topology, then completes old accounts.
-/// Running it again changes nothing and finds the same.
+///
+/// Running it again changes nothing. It looks at accounts that are not
+/// complete; `examine_all` repeats the report for all of them.
 pub async fn migrate(settings: &MigrateSettings) -> anyhow::Result<MigrationReport> {
     bus::declare_topology(settings.amqp_url.expose_secret())
         .await
@@ -75,19 +77,28 @@ pub async fn migrate(settings: &MigrateSettings) -> anyhow::Result<MigrationRepo
         .ensure_indexes(&indexes::all())
         .await
         .context("mongodb indexes")?;
-    complete_accounts(&store).await.context("old accounts")
+    complete_accounts(&store, settings.examine_all)
+        .await
+        .context("old accounts")
 }
 
-/// Every account that lacks a folded field, oldest first: of two accounts that
-/// differ only in case, the older keeps the name.
-async fn complete_accounts(store: &Store) -> Result<MigrationReport, StoreError> {
+/// Oldest first: of two accounts that differ only in case, the older keeps the name.
+async fn complete_accounts(
+    store: &Store,
+    examine_all: bool,
+) -> Result<MigrationReport, StoreError> {
     let users: Collection<RawDocumentBuf> = store.collection("users");
     let mut report = MigrationReport::default();
     let lacking = doc! { "$or": [
         { "username_lower": { "$not": { "$type": "string" } } },
         { "email_lower": { "$not": { "$type": "string" } } },
     ]};
-    let mut old = users.find(lacking).sort(doc! { "_id": 1 }).await?;
+    let filter = if examine_all {
+        doc! {}
+    } else {
+        lacking
+    };
+    let mut old = users.find(filter).sort(doc! { "_id": 1 }).await?;
     while let Some(raw) = old.try_next().await? {
         report.examined += 1;
         match Document::try_from(raw.clone()) {
@@ -107,9 +118,6 @@ async fn complete_account(
     let id = document.get("_id").cloned().unwrap_or(Bson::Null);
     let mut is_completed = false;
     for (field, folded_field) in [("username", "username_lower"), ("email", "email_lower")] {
-        if document.get_str(folded_field).is_ok() {
-            continue;
-        }
         let Ok(text) = document.get_str(field) else {
             report.find(
                 &id,
@@ -119,6 +127,9 @@ async fn complete_account(
         };
         if field == "email" && Email::parse(text).is_err() {
             report.find(&id, "email is not an address: mail cannot reach it");
+        }
+        if document.get_str(folded_field).is_ok() {
+            continue;
         }
         let set = doc! { "$set": { folded_field: text.to_lowercase() } };
         match users.update_one(doc! { "_id": id.clone() }, set).await {
@@ -141,10 +152,33 @@ async fn complete_account(
         ),
         Err(_) => report.find(&id, "password is missing: must be reset"),
     }
-    if let Err(error) = bson::deserialize_from_slice::<User>(raw.as_bytes()) {
-        report.find(&id, format!("cannot be read as an account: {error}"));
+    if bson::deserialize_from_slice::<User>(raw.as_bytes()).is_err() {
+        let fields = unreadable_fields(document).join(", ");
+        report.find(&id, format!("cannot be read as an account: {fields}"));
     }
     Ok(())
+}
+
+/// The fields that keep a document from being an account. Only their names:
+/// the values are personal, and serde's errors quote them.
+fn unreadable_fields(document: &Document) -> Vec<&str> {
+    let is_readable = |candidate: &Document| {
+        bson::serialize_to_vec(candidate)
+            .is_ok_and(|raw| bson::deserialize_from_slice::<User>(&raw).is_ok())
+    };
+    let mut fields: Vec<&str> = document
+        .iter()
+        .filter(|(field, value)| {
+            let mut candidate = doc! { "_id": ObjectId::new(), "username": "" };
+            candidate.insert(field.as_str(), (*value).clone());
+            !is_readable(&candidate)
+        })
+        .map(|(field, _)| field.as_str())
+        .collect();
+    if !document.contains_key("username") {
+        fields.push("username");
+    }
+    fields
 }
 
 fn is_duplicate(error: &DriverError) -> bool {

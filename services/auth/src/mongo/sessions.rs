@@ -1,6 +1,6 @@
 use bson::doc;
 use domain::{Session, SessionId, Timestamp, UserId};
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{Collection, bson::Document, options::ReturnDocument};
 use store::{Operation, Store, StoreError};
 
@@ -32,13 +32,15 @@ impl SessionStore {
     }
 
     pub(crate) async fn insert(&self, session: &Session) -> Result<(), StoreError> {
-        let insert = self.sessions.insert_one(session);
+        let (sessions, session) = (self.sessions.clone(), session.clone());
+        let insert = async move { sessions.insert_one(session).await };
         self.store.run(operation("insert"), insert).await?;
         Ok(())
     }
 
     pub(crate) async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let find = self.sessions.find_one(doc! { "_id": id });
+        let sessions = self.sessions.clone();
+        let find = async move { sessions.find_one(doc! { "_id": id }).await };
         self.store.run(operation("find"), find).await
     }
 
@@ -51,10 +53,13 @@ impl SessionStore {
     ) -> Result<Option<Session>, StoreError> {
         // A pipeline, because a second logout must not move the moment of the first.
         let first = doc! { "$set": { "revoked_at": { "$ifNull": ["$revoked_at", now] } } };
-        let revoke = self
-            .sessions
-            .find_one_and_update(doc! { "_id": id, "user_id": user_id }, vec![first])
-            .return_document(ReturnDocument::After);
+        let sessions = self.sessions.clone();
+        let revoke = async move {
+            sessions
+                .find_one_and_update(doc! { "_id": id, "user_id": user_id }, vec![first])
+                .return_document(ReturnDocument::After)
+                .await
+        };
         self.store.run(operation("revoke"), revoke).await
     }
 
@@ -66,51 +71,56 @@ impl SessionStore {
         now: Timestamp,
     ) -> Result<Vec<Session>, StoreError> {
         let (sessions, users) = (self.sessions.clone(), self.users.clone());
-        let revoke = async move |transaction: &mut mongodb::ClientSession| {
-            users
-                .update_one(
-                    doc! { "_id": user_id },
-                    doc! { "$set": { "tokens_valid_after": now } },
-                )
-                .session(&mut *transaction)
-                .await?;
-            sessions
-                .update_many(
-                    doc! { "user_id": user_id, "revoked_at": null },
-                    doc! { "$set": { "revoked_at": now } },
-                )
-                .session(&mut *transaction)
-                .await?;
-            Ok(())
-        };
         self.store
-            .transaction(operation("revoke_all"), revoke)
+            .transaction(operation("revoke_all"), move |transaction| {
+                let (sessions, users) = (sessions.clone(), users.clone());
+                async move {
+                    let end_older = doc! { "$set": { "tokens_valid_after": now } };
+                    users
+                        .update_one(doc! { "_id": user_id }, end_older)
+                        .session(&mut *transaction)
+                        .await?;
+                    let alive = doc! { "user_id": user_id, "revoked_at": null };
+                    sessions
+                        .update_many(alive, doc! { "$set": { "revoked_at": now } })
+                        .session(&mut *transaction)
+                        .await?;
+                    Ok(())
+                }
+                .boxed()
+            })
             .await?;
-        let filter = doc! { "user_id": user_id, "revoked_at": { "$ne": null }, "expires_at": { "$gt": now } };
-        let revoked = async { self.sessions.find(filter).await?.try_collect().await };
-        self.store.run(operation("find_revoked"), revoked).await
+        let revoked = doc! {
+            "user_id": user_id,
+            "revoked_at": { "$ne": null },
+            "expires_at": { "$gt": now },
+        };
+        let sessions = self.sessions.clone();
+        let find = async move { sessions.find(revoked).await?.try_collect().await };
+        self.store.run(operation("find_revoked"), find).await
     }
 
-    /// A page of all sessions that are revoked and not expired at `now`, by id.
-    pub(crate) async fn revoked_after(
+    /// A page of the sessions that were revoked at `since` or later and are not
+    /// expired at `now`, by moment and id, beginning behind `after`.
+    pub(crate) async fn revoked(
         &self,
-        after: Option<SessionId>,
+        since: Timestamp,
+        after: Option<(Timestamp, SessionId)>,
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StoreError> {
-        let mut filter = doc! { "revoked_at": { "$type": "date" }, "expires_at": { "$gt": now } };
-        if let Some(after) = after {
-            filter.insert("_id", doc! { "$gt": after });
+        let mut filter = doc! { "revoked_at": { "$gte": since }, "expires_at": { "$gt": now } };
+        if let Some((at, id)) = after {
+            let later = doc! { "revoked_at": { "$gt": at } };
+            let same_moment = doc! { "revoked_at": at, "_id": { "$gt": id } };
+            filter.insert("$or", [later, same_moment].to_vec());
         }
-        let page = async {
-            self.sessions
-                .find(filter)
-                .sort(doc! { "_id": 1 })
-                .limit(limit)
-                .await?
-                .try_collect()
-                .await
+        let sessions = self.sessions.clone();
+        let page = async move {
+            let page = sessions.find(filter);
+            let page = page.sort(doc! { "revoked_at": 1, "_id": 1 }).limit(limit);
+            page.await?.try_collect().await
         };
-        self.store.run(operation("revoked_after"), page).await
+        self.store.run(operation("revoked"), page).await
     }
 }

@@ -1,6 +1,6 @@
-use bson::{Document, doc, serialize_to_bson};
+use bson::{Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId, serialize_to_bson};
 use domain::{Session, Timestamp, User, UserId, UserSettings, Username};
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{Collection, options::ReturnDocument};
 use store::{Operation, Store, StoreError};
 
@@ -12,6 +12,7 @@ use crate::AuthError;
 pub(crate) struct Users {
     store: Store,
     collection: Collection<User>,
+    documents: Collection<RawDocumentBuf>,
     sessions: Collection<Session>,
 }
 
@@ -79,6 +80,7 @@ impl Users {
         Self {
             store: store.clone(),
             collection: store.collection("users"),
+            documents: store.collection("users"),
             sessions: store.collection(sessions::NAME),
         }
     }
@@ -91,40 +93,55 @@ impl Users {
     ) -> Result<(), AuthError> {
         let (users, sessions) = (self.collection.clone(), self.sessions.clone());
         let (user, session) = (user.clone(), session.clone());
-        let insert = async move |transaction: &mut mongodb::ClientSession| {
-            users.insert_one(&user).session(&mut *transaction).await?;
-            sessions
-                .insert_one(&session)
-                .session(&mut *transaction)
-                .await?;
-            Ok(())
-        };
         self.store
-            .transaction(operation("insert_with_session"), insert)
+            .transaction(operation("insert_with_session"), move |transaction| {
+                let (users, sessions) = (users.clone(), sessions.clone());
+                let (user, session) = (user.clone(), session.clone());
+                async move {
+                    let insert = users.insert_one(user);
+                    insert.session(&mut *transaction).await?;
+                    let insert = sessions.insert_one(session);
+                    insert.session(&mut *transaction).await?;
+                    Ok(())
+                }
+                .boxed()
+            })
             .await
             .map_err(taken)
     }
 
+    async fn find_one(
+        &self,
+        operation: Operation,
+        filter: Document,
+    ) -> Result<Option<User>, StoreError> {
+        let documents = self.documents.clone();
+        let find = async move { documents.find_one(filter).await };
+        let document = self.store.run(operation, find).await?;
+        Ok(document.as_deref().and_then(readable))
+    }
+
     pub(crate) async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let find = self.collection.find_one(doc! { "_id": id });
-        self.store.run(operation("find"), find).await
+        self.find_one(operation("find"), doc! { "_id": id }).await
     }
 
     pub(crate) async fn find_by_name(&self, lower: &str) -> Result<Option<User>, StoreError> {
-        let find = self.collection.find_one(doc! { "username_lower": lower });
-        self.store.run(operation("find_by_name"), find).await
+        let filter = doc! { "username_lower": lower };
+        self.find_one(operation("find_by_name"), filter).await
     }
 
     pub(crate) async fn find_by_email(&self, lower: &str) -> Result<Option<User>, StoreError> {
-        let find = self.collection.find_one(doc! { "email_lower": lower });
-        self.store.run(operation("find_by_email"), find).await
+        let filter = doc! { "email_lower": lower };
+        self.find_one(operation("find_by_email"), filter).await
     }
 
     /// Those of `ids` that exist, in no order.
     pub(crate) async fn find_many(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let filter = doc! { "_id": { "$in": ids } };
-        let find = async { self.collection.find(filter).await?.try_collect().await };
-        self.store.run(operation("find_many"), find).await
+        let documents = self.documents.clone();
+        let find = async move { documents.find(filter).await?.try_collect().await };
+        let documents: Vec<RawDocumentBuf> = self.store.run(operation("find_many"), find).await?;
+        Ok(documents.iter().filter_map(|raw| readable(raw)).collect())
     }
 
     /// Changes an account and returns it as it is then.
@@ -134,8 +151,9 @@ impl Users {
         changes: UserChanges,
         now: Timestamp,
     ) -> Result<Option<User>, AuthError> {
-        let change = async {
-            self.collection
+        let collection = self.collection.clone();
+        let change = async move {
+            collection
                 .find_one_and_update(doc! { "_id": id }, doc! { "$set": changes.into_set(now)? })
                 .return_document(ReturnDocument::After)
                 .await
@@ -154,15 +172,27 @@ impl Users {
         new: &str,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        let replace = self.collection.update_one(
-            doc! { "_id": id, "password": old },
-            doc! { "$set": { "password": new, "updated_at": now } },
-        );
+        let collection = self.collection.clone();
+        let filter = doc! { "_id": id, "password": old };
+        let set = doc! { "$set": { "password": new, "updated_at": now } };
+        let replace = async move { collection.update_one(filter, set).await };
         self.store
             .run(operation("replace_password"), replace)
             .await?;
         Ok(())
     }
+}
+
+/// The account in a document. One that the predecessor left unreadable is not
+/// there until an operator has mended it; `auth migrate` names it.
+fn readable(raw: &RawDocument) -> Option<User> {
+    let account = bson::deserialize_from_slice(raw.as_bytes()).ok();
+    if account.is_none() {
+        let id = raw.get_object_id("_id").map(ObjectId::to_hex);
+        // Without the error, which would quote the value.
+        tracing::warn!(user.id = id.unwrap_or_default(), "account cannot be read");
+    }
+    account
 }
 
 /// A collision with a unique index is somebody else's e-mail address or username.

@@ -1,6 +1,9 @@
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -62,13 +65,15 @@ impl From<BodyFault> for Code {
 pub(crate) struct BodyProgress {
     fault: OnceLock<BodyFault>,
     moved_at: Mutex<Instant>,
+    is_complete: AtomicBool,
 }
 
 impl BodyProgress {
-    fn new() -> Self {
+    fn new(is_complete: bool) -> Self {
         Self {
             fault: OnceLock::new(),
             moved_at: Mutex::new(Instant::now()),
+            is_complete: AtomicBool::new(is_complete),
         }
     }
 
@@ -80,6 +85,11 @@ impl BodyProgress {
     /// When the last of it was passed on, or it was waited for.
     pub(crate) fn moved_at(&self) -> Instant {
         *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all of it has been read from the client.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
     }
 
     fn touch(&self) {
@@ -106,7 +116,7 @@ struct Wait {
 
 impl RequestBody {
     pub(crate) fn new(incoming: Incoming, limits: BodyLimits) -> (Self, Arc<BodyProgress>) {
-        let progress = Arc::new(BodyProgress::new());
+        let progress = Arc::new(BodyProgress::new(incoming.is_end_stream()));
         let body = Self {
             incoming,
             limits,
@@ -126,7 +136,10 @@ impl RequestBody {
 
     /// Waits on, unless this has been too long.
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<BodyError> {
-        let left = self.limits.allowance(self.received).saturating_sub(self.waited);
+        let left = self
+            .limits
+            .allowance(self.received)
+            .saturating_sub(self.waited);
         let wait = self.wait.get_or_insert_with(|| Wait {
             began: Instant::now(),
             too_long: Box::pin(sleep(left)),
@@ -162,6 +175,9 @@ impl Body for RequestBody {
                 this.waited += wait.began.elapsed();
             }
             this.progress.touch();
+            if frame.is_none() || this.incoming.is_end_stream() {
+                this.progress.is_complete.store(true, Ordering::Release);
+            }
             return Poll::Ready(match frame {
                 None => None,
                 Some(Err(_)) => Some(Err(this.fail(BodyFault::BrokenOff))),
@@ -182,7 +198,10 @@ impl Body for RequestBody {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a rate needs no more than 52 bits"
+)]
 const fn u64_to_f64(number: u64) -> f64 {
     number as f64
 }

@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Timestamp;
 use quick_cache::sync::Cache;
@@ -31,12 +28,15 @@ impl LocalWindows {
         }
     }
 
-    /// Counts a request of `client` at `now`.
-    pub(crate) fn hit(&self, policy: &Policy, client: &str, now: Timestamp) -> Hit {
-        let fresh = Window { began: now, count: 0 };
-        let window = self
-            .windows
-            .get_or_insert_with(client, || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(fresh))));
+    /// Counts a request at `now` in the window that Redis would have under this key.
+    pub(crate) fn hit(&self, policy: &Policy, key: &str, now: Timestamp) -> Hit {
+        let fresh = Window {
+            began: now,
+            count: 0,
+        };
+        let window = self.windows.get_or_insert_with(key, || {
+            Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(fresh)))
+        });
         let Ok(window) = window;
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
         if now.since(window.began) >= policy.window {
@@ -53,17 +53,37 @@ impl LocalWindows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use crate::rate_limit::PolicyName;
 
     #[test]
     fn a_window_begins_with_the_first_request_and_ends_after_its_time() {
         let windows = LocalWindows::new();
-        let policy = PolicyName::Production.policy();
+        let policy = &PolicyName::Production.policies().general;
         let start = Timestamp::from_millis(1_700_000_000_123);
         let hit = |after| windows.hit(policy, "192.0.2.1", start.plus(Duration::from_secs(after)));
-        assert_eq!(hit(0), Hit { count: 1, remaining: Duration::from_secs(900) });
-        assert_eq!(hit(899), Hit { count: 2, remaining: Duration::from_secs(1) });
-        assert_eq!(hit(900), Hit { count: 1, remaining: Duration::from_secs(900) });
+        assert_eq!(
+            hit(0),
+            Hit {
+                count: 1,
+                remaining: Duration::from_mins(15)
+            }
+        );
+        assert_eq!(
+            hit(899),
+            Hit {
+                count: 2,
+                remaining: Duration::from_secs(1)
+            }
+        );
+        assert_eq!(
+            hit(900),
+            Hit {
+                count: 1,
+                remaining: Duration::from_mins(15)
+            }
+        );
         assert_eq!(windows.hit(policy, "192.0.2.2", start).count, 1);
     }
 }

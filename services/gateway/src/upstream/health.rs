@@ -17,7 +17,10 @@ const PROBE: Duration = Duration::from_secs(1);
 pub(super) async fn probe_all(endpoints: &[Arc<Endpoint>]) -> bool {
     let probes = endpoints.iter().map(|endpoint| async {
         endpoint.pool.sweep();
-        let is_ready = matches!(timeout(PROBE, is_ready(endpoint.address)).await, Ok(Ok(true)));
+        let is_ready = matches!(
+            timeout(PROBE, is_ready(endpoint.address)).await,
+            Ok(Ok(true))
+        );
         endpoint.set_down(!is_ready);
         is_ready
     });
@@ -35,7 +38,14 @@ async fn is_ready(address: SocketAddr) -> io::Result<bool> {
         .body(Empty::<Bytes>::new())
         .map_err(io::Error::other)?;
     // The answer is let go at once, for the connection ends with it.
-    let exchange = async move { sender.send_request(request).await.map(|answer| answer.status()) };
+    let exchange = async move {
+        sender
+            .send_request(request)
+            .await
+            .map(|answer| answer.status())
+    };
     let (status, _) = tokio::join!(exchange, connection);
-    status.map(|status| status == StatusCode::OK).map_err(io::Error::other)
+    status
+        .map(|status| status == StatusCode::OK)
+        .map_err(io::Error::other)
 }

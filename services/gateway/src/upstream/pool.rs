@@ -68,7 +68,10 @@ impl Pool {
     fn put(&self, connection: Connection) {
         let mut state = self.state();
         if !state.is_closed && state.idle.len() < IDLE_COUNT {
-            state.idle.push(Idle { connection, since: Instant::now() });
+            state.idle.push(Idle {
+                connection,
+                since: Instant::now(),
+            });
         }
     }
 

@@ -13,10 +13,17 @@ impl Upstream {
     /// and what is known of them; a name that cannot be resolved keeps its addresses.
     pub(crate) async fn resolve(&self) {
         let known = self.endpoints();
-        let found = join_all(self.authorities.iter().map(|authority| addresses(authority))).await;
+        let found = join_all(
+            self.authorities
+                .iter()
+                .map(|authority| addresses(authority)),
+        )
+        .await;
         let mut endpoints: Vec<Arc<Endpoint>> = Vec::new();
         for (authority, addresses) in self.authorities.iter().zip(found) {
-            let of_authority = known.iter().filter(|endpoint| endpoint.authority == *authority);
+            let of_authority = known
+                .iter()
+                .filter(|endpoint| endpoint.authority == *authority);
             let current: Vec<Arc<Endpoint>> = match addresses {
                 Some(addresses) => addresses
                     .into_iter()
@@ -31,15 +38,24 @@ impl Upstream {
                 None => of_authority.cloned().collect(),
             };
             for endpoint in current {
-                if endpoints.iter().all(|other| other.address != endpoint.address) {
+                if endpoints
+                    .iter()
+                    .all(|other| other.address != endpoint.address)
+                {
                     endpoints.push(endpoint);
                 }
             }
         }
         let is_same = endpoints.len() == known.len()
-            && endpoints.iter().zip(known.iter()).all(|(a, b)| Arc::ptr_eq(a, b));
+            && endpoints
+                .iter()
+                .zip(known.iter())
+                .all(|(a, b)| Arc::ptr_eq(a, b));
         if !is_same {
-            *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints.into();
+            *self
+                .endpoints
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = endpoints.into();
         }
     }
 

@@ -77,9 +77,10 @@ fn names_a_host(host: &[u8]) -> bool {
         return false;
     };
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => {
-            (address, rest.strip_prefix(':').or(rest.is_empty().then_some("")))
-        }
+        Some((address, rest)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (
+            address,
+            rest.strip_prefix(':').or(rest.is_empty().then_some("")),
+        ),
         Some(_) => return false,
         None => match host.split_once(':') {
             Some((name, port)) => (name, Some(port)),
@@ -87,7 +88,8 @@ fn names_a_host(host: &[u8]) -> bool {
         },
     };
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok_and(|_| !port.starts_with('+'));
+    let is_port =
+        |port: &str| port.is_empty() || port.parse::<u16>().is_ok_and(|_| !port.starts_with('+'));
     !name.is_empty() && name.bytes().all(is_name) && port.is_some_and(is_port)
 }
 
@@ -146,7 +148,10 @@ mod tests {
     fn one_header_says_where_the_body_ends() {
         assert_eq!(framing_of("Accept: a"), Ok(Framing::Length(0)));
         assert_eq!(framing_of("Content-Length: 17"), Ok(Framing::Length(17)));
-        assert_eq!(framing_of("Transfer-Encoding: Chunked"), Ok(Framing::Chunked));
+        assert_eq!(
+            framing_of("Transfer-Encoding: Chunked"),
+            Ok(Framing::Chunked)
+        );
     }
 
     #[test]
@@ -180,7 +185,10 @@ mod tests {
     #[test]
     fn the_target_is_a_path() {
         for target in ["/", "/x?y=/z", "//x", "/%00"] {
-            assert!(head(&format!("GET {target} HTTP/1.1\nHost: a")).is_ok(), "{target}");
+            assert!(
+                head(&format!("GET {target} HTTP/1.1\nHost: a")).is_ok(),
+                "{target}"
+            );
         }
         for target in ["http://a/x", "a:443", "*", "x", "/x#y", "?x", "/x^\u{7f}y"] {
             let refused = head(&format!("GET {target} HTTP/1.1\nHost: a"));
@@ -194,7 +202,14 @@ mod tests {
     #[test]
     fn there_is_one_host_and_it_is_one() {
         let host = |lines: &str| head(&format!("GET / HTTP/1.1\n{lines}")).map(|_| ());
-        for lines in ["Host: a", "host: api.anufy.example:443", "Host: [::1]:80", "Host: 127.0.0.1", "Host: [::1]", "Host: a:"] {
+        for lines in [
+            "Host: a",
+            "host: api.anufy.example:443",
+            "Host: [::1]:80",
+            "Host: 127.0.0.1",
+            "Host: [::1]",
+            "Host: a:",
+        ] {
             assert_eq!(host(lines), Ok(()), "{lines}");
         }
         assert_eq!(host("Accept: x"), Err(Code::MissingHost));

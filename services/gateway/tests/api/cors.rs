@@ -4,7 +4,10 @@ use testkit::Method;
 
 use crate::support::Stack;
 
-const ORIGINS: (&str, &str) = ("--cors-origins", "https://app.example,http://localhost:3000");
+const ORIGINS: (&str, &str) = (
+    "--cors-origins",
+    "https://app.example,http://localhost:3000",
+);
 
 #[tokio::test]
 async fn a_preflight_of_an_allowed_origin_is_answered_here() {
@@ -13,12 +16,20 @@ async fn a_preflight_of_an_allowed_origin_is_answered_here() {
         .stranger()
         .with_header("origin", "https://app.example")
         .with_header("access-control-request-method", "PATCH")
-        .with_header("access-control-request-headers", "authorization,content-type");
-    let answer = page.send(page.request(Method::OPTIONS, "/api/users/me")).await;
+        .with_header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        );
+    let answer = page
+        .send(page.request(Method::OPTIONS, "/api/users/me"))
+        .await;
     assert_eq!(answer.status, 204);
     for (name, value) in [
         ("access-control-allow-origin", "https://app.example"),
-        ("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        (
+            "access-control-allow-methods",
+            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        ),
         ("access-control-allow-headers", "authorization,content-type"),
         ("access-control-max-age", "600"),
     ] {
@@ -38,7 +49,9 @@ async fn a_preflight_of_another_origin_is_refused() {
             .stranger()
             .with_header("origin", "https://evil.example")
             .with_header("access-control-request-method", "GET");
-        let answer = page.send(page.request(Method::OPTIONS, "/api/users/me")).await;
+        let answer = page
+            .send(page.request(Method::OPTIONS, "/api/users/me"))
+            .await;
         answer.expect_problem(403, "origin_not_allowed");
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
@@ -56,7 +69,10 @@ async fn answers_can_be_read_by_pages_of_allowed_origins_only() {
             assert_eq!(answer.header("access-control-allow-origin"), allowed);
             assert_eq!(answer.header("vary"), Some("Origin"));
             let exposed = answer.header("access-control-expose-headers");
-            assert_eq!(exposed.is_some_and(|list| list.contains("X-Request-Id")), allowed.is_some());
+            assert_eq!(
+                exposed.is_some_and(|list| list.contains("X-Request-Id")),
+                allowed.is_some()
+            );
         }
     }
 }
@@ -70,6 +86,9 @@ async fn options_that_is_no_preflight_is_a_request_like_others() {
         .await
         .expect_problem(401, "missing_token");
     let user = stack.user();
-    let echo = user.send(user.request(Method::OPTIONS, "/api/users/me")).await.expect(200);
+    let echo = user
+        .send(user.request(Method::OPTIONS, "/api/users/me"))
+        .await
+        .expect(200);
     assert_eq!(echo["method"], "OPTIONS");
 }

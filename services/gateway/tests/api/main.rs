@@ -1,5 +1,12 @@
 //! The gateway from outside, a file per behaviour. Nothing is imitated that
 //! can be had: the gateway, Redis, HTTP and gRPC are real, over real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the failure report"
+)]
 
 mod connections;
 mod cors;

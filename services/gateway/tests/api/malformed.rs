@@ -10,7 +10,11 @@ async fn refused(cases: &[(&str, u16, &str)]) {
         let mut raw = stack.raw().await;
         raw.write(&request).await;
         let answer = raw.answer().await;
-        assert_eq!((answer.status, answer.code().as_str()), (*status, *code), "{request}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (*status, *code),
+            "{request}"
+        );
         assert!(answer.says_close(), "{request}");
         raw.closed().await;
     }
@@ -20,12 +24,32 @@ async fn refused(cases: &[(&str, u16, &str)]) {
 #[tokio::test]
 async fn targets_other_than_a_path_are_refused() {
     refused(&[
-        ("GET http://anufy.example/api/users/1 HTTP/1.1\nHost: a\n\n", 400, "invalid_target"),
-        ("GET HTTP://a/api HTTP/1.1\nHost: a\n\n", 400, "invalid_target"),
-        ("CONNECT internal:6379 HTTP/1.1\nHost: a\n\n", 400, "invalid_target"),
-        ("GET internal:6379 HTTP/1.1\nHost: a\n\n", 400, "invalid_target"),
+        (
+            "GET http://anufy.example/api/users/1 HTTP/1.1\nHost: a\n\n",
+            400,
+            "invalid_target",
+        ),
+        (
+            "GET HTTP://a/api HTTP/1.1\nHost: a\n\n",
+            400,
+            "invalid_target",
+        ),
+        (
+            "CONNECT internal:6379 HTTP/1.1\nHost: a\n\n",
+            400,
+            "invalid_target",
+        ),
+        (
+            "GET internal:6379 HTTP/1.1\nHost: a\n\n",
+            400,
+            "invalid_target",
+        ),
         ("OPTIONS * HTTP/1.1\nHost: a\n\n", 400, "invalid_target"),
-        ("GET /api/users/1#me HTTP/1.1\nHost: a\n\n", 400, "invalid_target"),
+        (
+            "GET /api/users/1#me HTTP/1.1\nHost: a\n\n",
+            400,
+            "invalid_target",
+        ),
     ])
     .await;
 }
@@ -34,8 +58,16 @@ async fn targets_other_than_a_path_are_refused() {
 async fn a_request_has_one_host_that_is_one() {
     refused(&[
         ("GET /livez HTTP/1.1\n\n", 400, "missing_host"),
-        ("GET /livez HTTP/1.1\nHost: a\nHost: a\n\n", 400, "invalid_host"),
-        ("GET /livez HTTP/1.1\nHost: a\nhost: b\n\n", 400, "invalid_host"),
+        (
+            "GET /livez HTTP/1.1\nHost: a\nHost: a\n\n",
+            400,
+            "invalid_host",
+        ),
+        (
+            "GET /livez HTTP/1.1\nHost: a\nhost: b\n\n",
+            400,
+            "invalid_host",
+        ),
         ("GET /livez HTTP/1.1\nHost:\n\n", 400, "invalid_host"),
         ("GET /livez HTTP/1.1\nHost: a/b\n\n", 400, "invalid_host"),
         ("GET /livez HTTP/1.1\nHost: user@a\n\n", 400, "invalid_host"),
@@ -60,7 +92,10 @@ async fn a_body_that_could_end_in_two_places_is_refused() {
         "Transfer-Encoding : chunked\n\n0\n\n",
     ]
     .map(|rest| format!("{POST}{rest}"));
-    let cases: Vec<_> = cases.iter().map(|text| (text.as_str(), 400, "bad_request")).collect();
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|text| (text.as_str(), 400, "bad_request"))
+        .collect();
     refused(&cases).await;
     refused(&[(
         "POST /api/auth/login HTTP/1.0\nTransfer-Encoding: chunked\n\n0\n\n",
@@ -77,18 +112,41 @@ async fn what_is_not_http_is_refused() {
         ("GET /livez\n\n", 400, "bad_request"),
         ("GET  /livez HTTP/1.1\nHost: a\n\n", 400, "bad_request"),
         ("G@T /livez HTTP/1.1\nHost: a\n\n", 400, "bad_request"),
-        ("GET /livez HTTP/1.1\nHost: a\nX: y\n folded\n\n", 400, "bad_request"),
-        ("GET /livez HTTP/1.1\nHost: a\nNo colon\n\n", 400, "bad_request"),
-        ("GET /livez HTTP/1.1\nHost: a\nX: \0\n\n", 400, "bad_request"),
-        ("GET /livez HTTP/2.0\nHost: a\n\n", 505, "http_version_not_supported"),
-        ("PRI * HTTP/2.0\n\nSM\n\n", 505, "http_version_not_supported"),
+        (
+            "GET /livez HTTP/1.1\nHost: a\nX: y\n folded\n\n",
+            400,
+            "bad_request",
+        ),
+        (
+            "GET /livez HTTP/1.1\nHost: a\nNo colon\n\n",
+            400,
+            "bad_request",
+        ),
+        (
+            "GET /livez HTTP/1.1\nHost: a\nX: \0\n\n",
+            400,
+            "bad_request",
+        ),
+        (
+            "GET /livez HTTP/2.0\nHost: a\n\n",
+            505,
+            "http_version_not_supported",
+        ),
+        (
+            "PRI * HTTP/2.0\n\nSM\n\n",
+            505,
+            "http_version_not_supported",
+        ),
     ])
     .await;
 }
 
 #[tokio::test]
 async fn a_head_over_the_limits_is_refused() {
-    let long = format!("GET /livez HTTP/1.1\nHost: a\nX: {}\n\n", "x".repeat(40_000));
+    let long = format!(
+        "GET /livez HTTP/1.1\nHost: a\nX: {}\n\n",
+        "x".repeat(40_000)
+    );
     let endless = "x".repeat(40_000);
     let long_target = format!("GET /{} HTTP/1.1\nHost: a\n\n", "x".repeat(40_000));
     let many = format!("GET /livez HTTP/1.1\nHost: a\n{}\n", "X: y\n".repeat(100));
@@ -162,7 +220,10 @@ async fn methods_that_no_route_takes_are_not_allowed() {
         let answer = stack
             .ask(format!("{method} /api/users/1 HTTP/1.1\r\nHost: a\r\n\r\n"))
             .await;
-        assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (405, "method_not_allowed")
+        );
         assert_eq!(
             answer.header("allow"),
             Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
@@ -172,6 +233,9 @@ async fn methods_that_no_route_takes_are_not_allowed() {
         let answer = stack
             .ask(format!("{method} /readyz HTTP/1.1\r\nHost: a\r\n\r\n"))
             .await;
-        assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (405, "method_not_allowed")
+        );
     }
 }

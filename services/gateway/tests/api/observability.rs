@@ -17,7 +17,9 @@ async fn line(id: &str) -> serde_json::Value {
 }
 
 fn named(client: &Client, id: &str) -> Client {
-    client.clone().with_header("x-request-id", id.to_owned().leak())
+    client
+        .clone()
+        .with_header("x-request-id", id.to_owned().leak())
 }
 
 #[tokio::test]
@@ -27,7 +29,10 @@ async fn a_request_is_one_line_without_secrets() {
     let token = stack.token(SessionId::generate());
     let user = named(&stack.stranger().with_token(&token), &id);
     let answer = user
-        .post("/api/users/1?code=s3cret", &serde_json::json!({ "password": "hunter2" }))
+        .post(
+            "/api/users/1?code=s3cret",
+            &serde_json::json!({ "password": "hunter2" }),
+        )
         .await;
     answer.expect(200);
 
@@ -46,14 +51,21 @@ async fn a_request_is_one_line_without_secrets() {
     assert_eq!(line["user.id"].as_str().map(str::len), Some(24));
     assert!(line["duration_ms"].is_u64());
     for secret in [token.as_str(), "s3cret", "hunter2"] {
-        assert_eq!(instruments().lines_with(secret), Vec::<serde_json::Value>::new());
+        assert_eq!(
+            instruments().lines_with(secret),
+            Vec::<serde_json::Value>::new()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_refusal_is_a_line_too() {
     let stack = Stack::start().await;
-    for (path, status) in [("/api/users/1", 401), ("/nowhere", 404), ("/api/users//1", 400)] {
+    for (path, status) in [
+        ("/api/users/1", 401),
+        ("/nowhere", 404),
+        ("/api/users//1", 400),
+    ] {
         let id = request_id();
         named(&stack.stranger(), &id).get(path).await;
         let line = line(&id).await;
@@ -85,7 +97,11 @@ async fn a_fresh_request_id_sorts_by_time() {
     let stack = Stack::start().await;
     let id = async || {
         let answer = stack.stranger().get("/livez").await;
-        answer.header("x-request-id").unwrap().parse::<uuid::Uuid>().unwrap()
+        answer
+            .header("x-request-id")
+            .unwrap()
+            .parse::<uuid::Uuid>()
+            .unwrap()
     };
     let (first, second) = (id().await, id().await);
     assert_eq!(first.get_version_num(), 7);
@@ -102,17 +118,33 @@ async fn requests_connections_and_decisions_are_measured() {
     assert_eq!(refused.status, 400);
     let address = stack.service.address.to_string();
     for wanted in [
-        vec!["http_server_duration_seconds_count", "service=\"gateway\"", "route=\"/api/users\"", "method=\"GET\"", "status=\"200\""],
-        vec!["http_server_duration_seconds_count", "route=\"none\"", "status=\"404\""],
+        vec![
+            "http_server_duration_seconds_count",
+            "service=\"gateway\"",
+            "route=\"/api/users\"",
+            "method=\"GET\"",
+            "status=\"200\"",
+        ],
+        vec![
+            "http_server_duration_seconds_count",
+            "route=\"none\"",
+            "status=\"404\"",
+        ],
         vec!["gateway_requests_in_flight"],
         vec!["gateway_connections"],
-        vec!["gateway_rate_limit_decisions_total", "decision=\"allowed\"", "source=\"redis\""],
+        vec![
+            "gateway_rate_limit_decisions_total",
+            "decision=\"allowed\"",
+            "source=\"redis\"",
+        ],
         vec!["gateway_requests_refused_total", "code=\"missing_host\""],
         vec!["gateway_upstream_up", "upstream=\"auth\"", &address],
     ] {
         eventually(SOON, async || {
             let metrics = stack.gateway.metrics().await;
-            metrics.lines().any(|line| wanted.iter().all(|part| line.contains(part)))
+            metrics
+                .lines()
+                .any(|line| wanted.iter().all(|part| line.contains(part)))
         })
         .await;
     }

@@ -29,12 +29,18 @@ async fn check(auth_url: &str, grpc_url: &str, redis_url: &str) -> Result<(), St
 
 #[tokio::test]
 async fn check_names_everything_that_does_not_answer() {
-    let (service, auth, redis) = (Service::start().await, Auth::start().await, Redis::open().await);
+    let (service, auth, redis) = (
+        Service::start().await,
+        Auth::start().await,
+        Redis::open().await,
+    );
     assert_eq!(check(&service.url(), &auth.url(), &redis.url).await, Ok(()));
 
     service.set_ready(false);
     auth.fail(true);
-    let faults = check(&service.url(), &auth.url(), "redis://127.0.0.1:1").await.unwrap_err();
+    let faults = check(&service.url(), &auth.url(), "redis://127.0.0.1:1")
+        .await
+        .unwrap_err();
     for part in ["redis", "no replica of auth", "gRPC"] {
         assert!(faults.contains(part), "{faults}");
     }
@@ -72,6 +78,9 @@ fn every_fault_of_the_settings_is_reported() {
         "AUTH_GRPC_URL",
         "SERVICE_CREDENTIAL",
     ] {
-        assert!(faults.contains(&format!("{variable} / ")), "{variable}:\n{faults}");
+        assert!(
+            faults.contains(&format!("{variable} / ")),
+            "{variable}:\n{faults}"
+        );
     }
 }

@@ -59,8 +59,14 @@ async fn a_path_that_could_mean_another_is_refused() {
         "/api/users/%zz",
         "/api/users/\u{e9}",
     ] {
-        let answer = stack.ask(format!("POST {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
-        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_path"), "{path}");
+        let answer = stack
+            .ask(format!("POST {path} HTTP/1.1\r\nHost: a\r\n\r\n"))
+            .await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "invalid_path"),
+            "{path}"
+        );
     }
     assert_eq!(stack.service.requests(), 0);
 }
@@ -70,12 +76,17 @@ async fn a_path_is_forwarded_in_the_spelling_that_was_checked() {
     let stack = Stack::start().await;
     let ask = async |path: &str| {
         let token = stack.token(domain::SessionId::generate());
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n"
-        );
-        stack.ask(request).await.json()["target"].as_str().unwrap().to_owned()
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+        stack.ask(request).await.json()["target"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
-    assert_eq!(ask("/%61pi/users/%40ana?q=%2e%2e").await, "/api/users/%40ana?q=%2e%2e");
+    assert_eq!(
+        ask("/%61pi/users/%40ana?q=%2e%2e").await,
+        "/api/users/%40ana?q=%2e%2e"
+    );
     assert_eq!(ask("/api/users/%c3%a9").await, "/api/users/%C3%A9");
     assert_eq!(ask("/api/users/%252e%252e").await, "/api/users/%252e%252e");
 }
@@ -99,7 +110,8 @@ async fn the_gateway_answers_for_its_own_health() {
         assert_eq!(answer.header("x-ratelimit-limit"), None);
     }
     let mut raw = stack.raw().await;
-    raw.write("HEAD /readyz HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    raw.write("HEAD /readyz HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
     let head = raw.answer_without_body().await;
     assert_eq!(head.status, 200);
     assert_eq!(head.header("content-length"), Some("18"));

@@ -29,7 +29,11 @@ async fn auth_is_asked_while_redis_has_lost_its_memory() {
     stack.redis.revoke(mine).await;
     let () = stack.redis.run(&["FLUSHDB"]).await;
 
-    stack.user_in(mine).get("/api/auth/me").await.expect_problem(401, "session_revoked");
+    stack
+        .user_in(mine)
+        .get("/api/auth/me")
+        .await
+        .expect_problem(401, "session_revoked");
     stack.user_in(other).get("/api/auth/me").await.expect(200);
     assert_eq!(stack.auth.session_checks(), 2);
 
@@ -56,7 +60,9 @@ async fn what_auth_says_is_believed_for_less_than_a_second() {
     // Sessions do not come back, so this is known from now on.
     let checks = stack.auth.session_checks();
     stack.gateway.clock.advance(Duration::from_secs(30));
-    user.get("/api/auth/me").await.expect_problem(401, "session_revoked");
+    user.get("/api/auth/me")
+        .await
+        .expect_problem(401, "session_revoked");
     assert_eq!(stack.auth.session_checks(), checks);
 }
 
@@ -69,9 +75,43 @@ async fn when_nobody_can_tell_the_door_stays_shut() {
     let answer = user.get("/api/auth/me").await;
     answer.expect_problem(503, "upstream_unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    stack.stranger().post_empty("/api/auth/login").await.expect(200);
+    stack
+        .stranger()
+        .post_empty("/api/auth/login")
+        .await
+        .expect(200);
     assert_eq!(stack.service.requests(), 1);
 
     stack.auth.fail(false);
     eventually(SOON, async || user.get("/api/auth/me").await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_list_that_may_lack_something_is_checked_with_auth() {
+    let stack = Stack::start().await;
+    let (mine, other) = (SessionId::generate(), SessionId::generate());
+    let (user, bystander) = (stack.user_in(mine), stack.user_in(other));
+    stack.auth.end(mine);
+    user.get("/api/auth/me").await.expect(200);
+    stack.redis.set_stale().await;
+    let answer = user.get("/api/auth/me").await;
+    answer.expect_problem(401, "session_revoked");
+    bystander.get("/api/auth/me").await.expect(200);
+
+    // What auth has said is not forgotten when the list seems whole again.
+    stack.redis.set_loaded().await;
+    let answer = user.get("/api/auth/me").await;
+    answer.expect_problem(401, "session_revoked");
+}
+
+#[tokio::test]
+async fn a_list_that_may_lack_something_is_believed_while_auth_is_down() {
+    let stack = Stack::start().await;
+    let (mine, other) = (SessionId::generate(), SessionId::generate());
+    stack.redis.revoke(mine).await;
+    stack.redis.set_stale().await;
+    stack.auth.fail(true);
+    stack.user_in(other).get("/api/auth/me").await.expect(200);
+    let answer = stack.user_in(mine).get("/api/auth/me").await;
+    answer.expect_problem(401, "session_revoked");
 }

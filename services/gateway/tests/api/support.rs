@@ -56,13 +56,22 @@ impl Stack {
 
     /// With settings of one's own, as flags and values.
     pub(crate) async fn with(flags: &[(&str, &str)]) -> Self {
-        let (service, auth, redis) = (Service::start().await, Auth::start().await, Redis::open().await);
+        let (service, auth, redis) = (
+            Service::start().await,
+            Auth::start().await,
+            Redis::open().await,
+        );
         redis.set_loaded().await;
         let url = redis.url.clone();
         let mut all = vec![("--redis-url", url.as_str())];
         all.extend_from_slice(flags);
         let gateway = Gateway::start(&service, &auth, &all).await;
-        Self { gateway, service, auth, redis }
+        Self {
+            gateway,
+            service,
+            auth,
+            redis,
+        }
     }
 
     /// A client without a token.
@@ -80,7 +89,8 @@ impl Stack {
     }
 
     pub(crate) fn token(&self, session: SessionId) -> String {
-        self.auth.token(UserId::generate(), session, self.gateway.clock.now())
+        self.auth
+            .token(UserId::generate(), session, self.gateway.clock.now())
     }
 
     /// A connection that is written to byte by byte.
@@ -109,7 +119,10 @@ impl Gateway {
     /// Starts one and waits until it is ready.
     pub(crate) async fn start(service: &Service, auth: &Auth, flags: &[(&str, &str)]) -> Self {
         let gateway = Self::launch(service, auth, flags).await;
-        eventually(SOON, async || gateway.client().get("/readyz").await.status == 200).await;
+        eventually(SOON, async || {
+            gateway.client().get("/readyz").await.status == 200
+        })
+        .await;
         gateway
     }
 
@@ -159,13 +172,21 @@ impl Gateway {
     }
 
     pub(crate) async fn metrics(&self) -> String {
-        Client::new(format!("http://{}", self.admin)).get("/metrics").await.text()
+        Client::new(format!("http://{}", self.admin))
+            .get("/metrics")
+            .await
+            .text()
     }
 }
 
 fn parse(settings: HashMap<&str, String>) -> Settings {
-    let words = settings.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
-    let words = ["gateway", "serve"].map(str::to_owned).into_iter().chain(words);
+    let words = settings
+        .into_iter()
+        .flat_map(|(flag, value)| [flag.to_owned(), value]);
+    let words = ["gateway", "serve"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(words);
     match Command::try_parse_from(words) {
         Ok(Command::Serve(settings)) => *settings,
         other => panic!("these are not settings: {other:?}"),
@@ -183,13 +204,17 @@ impl Redis {
         let server = std::env::var("REDIS_URL").expect("REDIS_URL is set, as `make test` does");
         let mut base: url::Url = server.parse().expect("REDIS_URL is an address");
         let mut counters = connect(base.as_str()).await;
-        let (_, databases): (String, u64) = command(&mut counters, &["CONFIG", "GET", "databases"]).await;
+        let (_, databases): (String, u64) =
+            command(&mut counters, &["CONFIG", "GET", "databases"]).await;
         // The counter that every test of the workspace takes its database from.
         let next: u64 = command(&mut counters, &["INCR", "testkit:database"]).await;
         base.set_path(&(1 + next % (databases - 1)).to_string());
         let mut connection = connect(base.as_str()).await;
         let () = command(&mut connection, &["FLUSHDB"]).await;
-        Self { url: base.into(), connection }
+        Self {
+            url: base.into(),
+            connection,
+        }
     }
 
     /// `host:port`, for a proxy in front of it.
@@ -210,19 +235,34 @@ impl Redis {
         command(&mut self.connection.clone(), words).await
     }
 
-    /// What auth does once it has loaded all revocations.
+    /// What auth does once it has loaded all revocations, and goes on doing.
     pub(crate) async fn set_loaded(&self) {
-        self.run(&["SET", cache::keys::REVOCATIONS_LOADED, "1"]).await
+        for key in [
+            cache::keys::REVOCATIONS_LOADED,
+            cache::keys::REVOCATIONS_CURRENT,
+        ] {
+            let () = self.run(&["SET", key, "1"]).await;
+        }
+    }
+
+    /// What happens when auth has not been able to complete the list for a while.
+    pub(crate) async fn set_stale(&self) {
+        let () = self.run(&["DEL", cache::keys::REVOCATIONS_CURRENT]).await;
     }
 
     pub(crate) async fn revoke(&self, session: SessionId) {
-        self.run(&["SET", &cache::keys::revoked_session(session), "1"]).await
+        let () = self
+            .run(&["SET", &cache::keys::revoked_session(session), "1"])
+            .await;
     }
 }
 
 async fn connect(url: &str) -> redis::aio::MultiplexedConnection {
     let client = redis::Client::open(url).expect("an address of Redis");
-    client.get_multiplexed_async_connection().await.expect("Redis answers")
+    client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("Redis answers")
 }
 
 async fn command<T: redis::FromRedisValue>(
@@ -231,7 +271,10 @@ async fn command<T: redis::FromRedisValue>(
 ) -> T {
     let mut command = redis::Cmd::new();
     command.arg(words);
-    command.query_async(connection).await.expect("an answer of Redis")
+    command
+        .query_async(connection)
+        .await
+        .expect("an answer of Redis")
 }
 
 /// What the process logs and measures. There is one of each in a process, so
@@ -301,5 +344,9 @@ impl Instruments {
 /// A request id that no other test has.
 pub(crate) fn request_id() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "test-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }

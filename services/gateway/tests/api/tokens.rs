@@ -25,7 +25,10 @@ async fn a_valid_token_passes_and_is_forwarded_as_it_is() {
     let user = stack.stranger().with_token(&token);
     for _ in 0..2 {
         let echo = user.get("/api/auth/me").await.expect(200);
-        assert_eq!(echoed(&echo, "authorization"), Some(format!("Bearer {token}")));
+        assert_eq!(
+            echoed(&echo, "authorization"),
+            Some(format!("Bearer {token}"))
+        );
     }
 }
 
@@ -43,7 +46,10 @@ async fn a_wrong_token_is_refused() {
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
     let other_scheme = stack.stranger().with_header("authorization", "Basic YTpi");
-    other_scheme.get("/api/auth/me").await.expect_problem(401, "missing_token");
+    other_scheme
+        .get("/api/auth/me")
+        .await
+        .expect_problem(401, "missing_token");
     assert_eq!(stack.service.requests(), 0);
 }
 
@@ -53,7 +59,9 @@ async fn a_token_ends_at_its_time() {
     let user = stack.user();
     user.get("/api/auth/me").await.expect(200);
     stack.gateway.clock.advance(Duration::from_secs(3601));
-    user.get("/api/auth/me").await.expect_problem(401, "token_expired");
+    user.get("/api/auth/me")
+        .await
+        .expect_problem(401, "token_expired");
 }
 
 #[tokio::test]
@@ -65,7 +73,10 @@ async fn two_authorizations_are_one_too_many() {
             "GET /api/auth/me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer other\r\n\r\n"
         ))
         .await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (400, "bad_request")
+    );
 }
 
 #[tokio::test]
@@ -84,12 +95,19 @@ async fn an_open_route_needs_no_token_and_does_not_look_at_one() {
     }
     let nonsense = stack.stranger().with_token("nonsense");
     let echo = nonsense.post_empty("/api/auth/login").await.expect(200);
-    assert_eq!(echoed(&echo, "authorization").as_deref(), Some("Bearer nonsense"));
+    assert_eq!(
+        echoed(&echo, "authorization").as_deref(),
+        Some("Bearer nonsense")
+    );
 }
 
 #[tokio::test]
 async fn until_the_keys_are_known_nobody_is_turned_away_for_good() {
-    let (service, auth, redis) = (Service::start().await, Auth::start().await, Redis::open().await);
+    let (service, auth, redis) = (
+        Service::start().await,
+        Auth::start().await,
+        Redis::open().await,
+    );
     redis.set_loaded().await;
     auth.fail(true);
     let gateway = Gateway::launch(&service, &auth, &[("--redis-url", &redis.url)]).await;
@@ -102,9 +120,16 @@ async fn until_the_keys_are_known_nobody_is_turned_away_for_good() {
     assert_eq!(answer.header("retry-after"), Some("1"));
     let readiness = gateway.client().get("/readyz").await;
     assert_eq!(readiness.expect(503)["status"], "starting");
-    gateway.client().post_empty("/api/auth/login").await.expect(200);
+    gateway
+        .client()
+        .post_empty("/api/auth/login")
+        .await
+        .expect(200);
 
     auth.fail(false);
     eventually(SOON, async || user.get("/api/auth/me").await.status == 200).await;
-    eventually(SOON, async || gateway.client().get("/readyz").await.status == 200).await;
+    eventually(SOON, async || {
+        gateway.client().get("/readyz").await.status == 200
+    })
+    .await;
 }

@@ -59,7 +59,11 @@ impl Auth {
             )
             .await
             .unwrap();
-        Self { address, state, shutdown }
+        Self {
+            address,
+            state,
+            shutdown,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -67,7 +71,7 @@ impl Auth {
     }
 
     pub(crate) fn token(&self, user: UserId, session: SessionId, now: Timestamp) -> String {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         self.state.signer.issue(user, session, now, hour).unwrap().0
     }
 

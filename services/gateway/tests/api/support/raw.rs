@@ -24,9 +24,14 @@ pub(crate) struct Answer {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::new(TcpStream::connect(address).await.expect("a connection"))
+    }
+
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self {
+            stream: BufReader::new(stream),
+        }
     }
 
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
@@ -39,25 +44,39 @@ impl Raw {
             .expect("the gateway reads in time")
     }
 
+    /// Writes without giving anybody else on this thread a turn.
+    pub(crate) fn write_at_once(&self, bytes: &str) {
+        let written = self.stream.get_ref().try_write(bytes.as_bytes());
+        assert_eq!(written.unwrap(), bytes.len());
+    }
+
     /// Reads one answer; panics when there is none.
     pub(crate) async fn answer(&mut self) -> Answer {
         self.try_answer().await.expect("a complete answer")
     }
 
     pub(crate) async fn try_answer(&mut self) -> io::Result<Answer> {
-        timeout(SOON, self.read_answer(true)).await.expect("an answer in time")
+        timeout(SOON, self.read_answer(true))
+            .await
+            .expect("an answer in time")
     }
 
     /// Reads the answer to a request whose answers have no body.
     pub(crate) async fn answer_without_body(&mut self) -> Answer {
         let answer = timeout(SOON, self.read_answer(false)).await;
-        answer.expect("an answer in time").expect("a complete answer")
+        answer
+            .expect("an answer in time")
+            .expect("a complete answer")
     }
 
     async fn read_answer(&mut self, may_have_body: bool) -> io::Result<Answer> {
         let head = self.read_until("\r\n\r\n").await?;
         let status = head[9..12].parse().unwrap();
-        let mut answer = Answer { status, head, body: String::new() };
+        let mut answer = Answer {
+            status,
+            head,
+            body: String::new(),
+        };
         let has_body = may_have_body && !matches!(status, 100 | 204 | 304);
         if !has_body {
             return Ok(answer);
@@ -135,7 +154,8 @@ impl Answer {
     }
 
     pub(crate) fn says_close(&self) -> bool {
-        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.header("connection")
+            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -145,14 +165,25 @@ impl Answer {
     /// The code of a refusal, after making sure that it is a whole one.
     #[track_caller]
     pub(crate) fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
         let document = self.json();
         assert_eq!(document["status"], self.status, "{self:?}");
         assert_eq!(document["type"], "about:blank", "{self:?}");
         assert_eq!(document["errors"], serde_json::json!([]), "{self:?}");
-        assert_eq!(document["request_id"].as_str(), self.header("x-request-id"), "{self:?}");
+        assert_eq!(
+            document["request_id"].as_str(),
+            self.header("x-request-id"),
+            "{self:?}"
+        );
         for text in ["title", "detail", "instance"] {
-            assert!(document[text].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+            assert!(
+                document[text].as_str().is_some_and(|text| !text.is_empty()),
+                "{self:?}"
+            );
         }
         assert!(self.header("x-content-type-options").is_some(), "{self:?}");
         document["code"].as_str().unwrap().to_owned()

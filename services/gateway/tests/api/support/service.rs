@@ -43,6 +43,8 @@ struct State {
     held: Semaphore,
     /// Ends every connection, also in the middle of a request.
     crash: CancellationToken,
+    /// Ends the port, and every connection that is idle.
+    leave: CancellationToken,
 }
 
 impl Service {
@@ -57,10 +59,11 @@ impl Service {
             abandoned: AtomicUsize::new(0),
             held: Semaphore::new(0),
             crash: CancellationToken::new(),
+            leave: CancellationToken::new(),
         });
         let accepting = Arc::clone(&state);
         tokio::spawn(async move {
-            let crashed = accepting.crash.clone();
+            let (crashed, left) = (accepting.crash.clone(), accepting.leave.clone());
             let accept = async {
                 while let Ok((stream, _)) = listener.accept().await {
                     tokio::spawn(Arc::clone(&accepting).serve(stream));
@@ -69,6 +72,7 @@ impl Service {
             tokio::select! {
                 () = accept => {}
                 () = crashed.cancelled() => {}
+                () = left.cancelled() => {}
             }
         });
         Self { address, state }
@@ -108,6 +112,11 @@ impl Service {
         self.state.held.add_permits(requests);
     }
 
+    /// The drain is over: no new connections, none that are idle.
+    pub(crate) fn leave(&self) {
+        self.state.leave.cancel();
+    }
+
     /// The process is gone.
     pub(crate) fn crash(&self) {
         self.state.crash.cancel();
@@ -128,10 +137,14 @@ impl State {
             }
             async move { state.answer(request).await }
         });
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tokio::select! {
-            _ = connection => {}
+            _ = &mut connection => {}
             () = self.crash.cancelled() => {}
+            () = self.leave.cancelled() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                let _ = connection.await;
+            }
         }
         if !first.load(Ordering::SeqCst) {
             self.open.fetch_sub(1, Ordering::SeqCst);
@@ -141,16 +154,22 @@ impl State {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, &'static str> {
         let is_ready = self.is_ready.load(Ordering::SeqCst);
         if request.uri().path() == "/readyz" {
-            let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let status = if is_ready {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
             return Ok(Response::builder().status(status).body(full("")).unwrap());
         }
         self.requests.fetch_add(1, Ordering::SeqCst);
-        let _abandoned = Abandoned(&self.abandoned);
+        let abandoned = Abandoned(&self.abandoned);
         let answer = self.behave(request).await;
-        std::mem::forget(_abandoned);
+        std::mem::forget(abandoned);
         let mut answer = answer?;
         if !is_ready {
-            answer.headers_mut().insert("connection", "close".parse().unwrap());
+            answer
+                .headers_mut()
+                .insert("connection", "close".parse().unwrap());
         }
         Ok(answer)
     }
@@ -167,8 +186,11 @@ impl State {
                 self.held.acquire().await.unwrap().forget();
                 Response::new(full("held"))
             }
-            // Does not look at the body.
-            "early" => Response::new(full("early")),
+            // Answers at once, and reads the body meanwhile.
+            "early" => {
+                tokio::spawn(request.into_body().collect());
+                Response::new(full("early"))
+            }
             "no-content" => Response::builder().status(204).body(full("")).unwrap(),
             "not-modified" => Response::builder()
                 .status(304)
@@ -197,7 +219,7 @@ impl State {
             "endless" => {
                 let megabyte = Bytes::from(vec![b'x'; 1024 * 1024]);
                 let frames = stream::repeat_with(move || Ok(Frame::data(megabyte.clone())));
-                Response::new(StreamBody::new(frames.take(10_000)).boxed())
+                Response::new(BodyExt::boxed(StreamBody::new(frames.take(10_000))))
             }
             _ => echo(request).await?,
         })
@@ -213,6 +235,7 @@ impl Drop for Abandoned<'_> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum End {
     Clean,
     Broken,
@@ -220,7 +243,9 @@ enum End {
 }
 
 fn full(text: &'static str) -> Body {
-    Full::from(text).map_err(|never: Infallible| match never {}).boxed()
+    Full::from(text)
+        .map_err(|never: Infallible| match never {})
+        .boxed()
 }
 
 fn streamed(parts: Vec<&'static str>, end: End) -> Body {
@@ -240,11 +265,20 @@ fn streamed(parts: Vec<&'static str>, end: End) -> Body {
 /// Tells what arrived.
 async fn echo(request: Request<Incoming>) -> Result<Response<Body>, &'static str> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.or(Err("the body broke off"))?.to_bytes();
+    let body = body
+        .collect()
+        .await
+        .or(Err("the body broke off"))?
+        .to_bytes();
     let headers: Vec<(&str, String)> = parts
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.as_str(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect();
     let told = json!({
         "method": parts.method.as_str(),
