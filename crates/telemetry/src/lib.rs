@@ -5,6 +5,7 @@
 //! endpoint is set, with W3C trace context in and out. Metrics are rendered in
 //! Prometheus text format on the admin port.
 
+mod labels;
 mod propagation;
 mod settings;
 
@@ -23,6 +24,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+pub use labels::method_label;
 pub use propagation::{TRACE_HEADERS, adopt_parent, current_trace_id, inject_context};
 pub use settings::TelemetrySettings;
 

@@ -180,26 +180,27 @@ fn binary(name: &str) -> PathBuf {
         .expect("a test lies in the deps folder of its profile");
     let path = folder.join(name);
     let advice = "build it with `cargo build --workspace --bins`";
-    match is_stale(&path) {
+    match is_older(&path, &test) {
         Ok(false) => path,
-        Ok(true) => panic!("{} is older than its sources: {advice}", path.display()),
+        Ok(true) => panic!("{} is older than this test: {advice}", path.display()),
         Err(error) => panic!("{}: {error}: {advice}", path.display()),
     }
 }
 
-/// Whether a source that cargo has listed beside the binary has changed since.
-/// A test of yesterday's binary proves nothing.
-fn is_stale(binary: &Path) -> io::Result<bool> {
+/// Whether a source that cargo has listed beside `binary` was changed after
+/// `binary` was built and before `test` was, which has the same sources in it:
+/// a test of yesterday's binary proves nothing. Changes since then are for the
+/// next build of both.
+fn is_older(binary: &Path, test: &Path) -> io::Result<bool> {
     let changed = |path: &Path| -> io::Result<SystemTime> { fs::metadata(path)?.modified() };
-    let built = changed(binary)?;
+    let between = changed(binary)?..changed(test)?;
     let listing = fs::read_to_string(binary.with_extension("d"))?;
     let sources = listing.split_once(": ").map_or("", |(_, sources)| sources);
     // Cargo writes a space in a path as `\ `.
     let sources = sources.replace("\\ ", "\0");
     Ok(sources.split_whitespace().any(|source| {
         let source = source.replace('\0', " ");
-        // A source that was deleted is a change, too.
-        changed(Path::new(&source)).map_or(true, |at| at > built)
+        changed(Path::new(&source)).is_ok_and(|at| between.contains(&at))
     }))
 }
 

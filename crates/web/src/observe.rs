@@ -8,13 +8,13 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        ConnectionType, Method, StatusCode,
+        ConnectionType, StatusCode,
         header::{HeaderName, HeaderValue},
     },
     middleware::Next,
 };
 use runtime::Readiness;
-use telemetry::{adopt_parent, current_trace_id};
+use telemetry::{adopt_parent, current_trace_id, method_label};
 use tracing::{Instrument, Span, field};
 
 use crate::{ApiError, Problem, RouteInfo, credential::Gate, etag, paths::Words};
@@ -147,7 +147,7 @@ impl Surroundings {
         span: &Span,
         started: Instant,
     ) {
-        let method = known_method(request.method());
+        let method = method_label(request.method().as_str());
         span.record("http.response.status_code", status.as_u16());
         if status.is_server_error() {
             span.record("otel.status_code", "ERROR");
@@ -173,20 +173,6 @@ impl Surroundings {
             trace_id = current_trace_id(),
             "request"
         );
-    }
-}
-
-/// Methods that anybody can invent must not become metric labels.
-fn known_method(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "OTHER",
     }
 }
 

@@ -3,10 +3,10 @@
 use std::{net::IpAddr, time::Instant};
 
 use domain::UserId;
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use metrics::{Gauge, gauge, histogram};
-use telemetry::{adopt_parent, current_trace_id};
+use telemetry::{adopt_parent, current_trace_id, method_label};
 use tracing::{Span, field};
 
 use crate::{body::Attendant, wire::InFlightGuard};
@@ -41,7 +41,7 @@ impl Record {
         client: IpAddr,
         connection: InFlightGuard,
     ) -> Self {
-        let method = known_method(request.method());
+        let method = method_label(request.method().as_str());
         let path = request.uri().path().to_owned();
         let span = tracing::info_span!(
             "http.gateway",
@@ -149,19 +149,5 @@ impl Drop for Record {
             client.address = %self.client,
             "request"
         );
-    }
-}
-
-/// Methods that anybody can invent must not become metric labels.
-fn known_method(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "OTHER",
     }
 }
