@@ -8,7 +8,8 @@
     reason = "a test file is all test, its helpers too"
 )]
 
-mod bad_input;
+mod bad_bodies;
+mod bad_paths;
 mod bad_tokens;
 mod drain;
 mod logs_and_metrics;
