@@ -102,6 +102,11 @@ impl Admission {
         match standing.revocation {
             RevocationStatus::Alive if !self.sessions.has_ended(session_id) => Ok(()),
             RevocationStatus::Alive | RevocationStatus::Revoked => Err(Code::SessionRevoked),
+            RevocationStatus::Stale
+                if self.sessions.has_just_failed() && !self.sessions.has_ended(session_id) =>
+            {
+                Ok(())
+            }
             fallback @ (RevocationStatus::Stale | RevocationStatus::Unknown) => {
                 counter!("gateway_session_fallbacks_total").increment(1);
                 match self.sessions.is_alive(session_id).await {

@@ -1,6 +1,12 @@
 //! Whether a session is alive, asked of its owner: for when Redis cannot say.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use contracts::{
     auth::v1::{
@@ -17,6 +23,8 @@ use tonic::Status;
 const ALIVE_FOR: Duration = Duration::from_millis(500);
 /// How long "ended" is believed. Sessions do not come back, so this bounds memory, not error.
 const ENDED_FOR: Duration = Duration::from_mins(1);
+/// How long auth is not asked again, where there is something else to go by.
+const FAILED_FOR: Duration = Duration::from_secs(1);
 /// Most answers remembered.
 const ANSWERS: usize = 65_536;
 
@@ -24,6 +32,8 @@ const ANSWERS: usize = 65_536;
 pub(crate) struct Sessions {
     client: SessionsServiceClient<CallerChannel>,
     answers: Cache<SessionId, Answer>,
+    /// When auth last failed to answer, in milliseconds since the epoch.
+    failed_at: AtomicI64,
     clock: Arc<dyn Clock>,
 }
 
@@ -45,6 +55,7 @@ impl Sessions {
         Self {
             client: SessionsServiceClient::new(channel),
             answers: Cache::new(ANSWERS),
+            failed_at: AtomicI64::new(i64::MIN),
             clock,
         }
     }
@@ -63,6 +74,13 @@ impl Sessions {
             .is_some_and(|answer| !answer.is_alive && answer.is_fresh(self.clock.now()))
     }
 
+    /// Whether auth has just failed to answer. A server behind it that hangs
+    /// makes each question take its whole deadline.
+    pub(crate) fn has_just_failed(&self) -> bool {
+        let failed_at = Timestamp::from_millis(self.failed_at.load(Ordering::Relaxed));
+        self.clock.now().since(failed_at) < FAILED_FOR
+    }
+
     /// Whether tokens of this session may still be used.
     pub(crate) async fn is_alive(&self, session_id: SessionId) -> Result<bool, Status> {
         // Taken before the question: what the answer is worth counts from there.
@@ -77,7 +95,11 @@ impl Sessions {
         let question = CheckSessionRequest {
             session_id: session_id.to_string(),
         };
-        let answer = self.client.clone().check_session(question).await?;
+        let asked = self.client.clone().check_session(question).await;
+        let answer = asked.inspect_err(|_| {
+            let now = self.clock.now().as_millis();
+            self.failed_at.store(now, Ordering::Relaxed);
+        })?;
         let is_alive = answer.into_inner().is_alive;
         self.answers.insert(session_id, Answer { is_alive, at });
         Ok(is_alive)
