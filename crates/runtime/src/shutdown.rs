@@ -139,11 +139,6 @@ impl Readiness {
         self.started.cancel();
     }
 
-    /// Resolves once the service has started.
-    pub async fn started(&self) {
-        self.started.cancelled().await;
-    }
-
     /// Whether the service takes work.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -25,7 +25,7 @@ use tracing_subscriber::{
 };
 
 pub use labels::method_label;
-pub use propagation::{TRACE_HEADERS, adopt_parent, current_trace_id, inject_context};
+pub use propagation::{adopt_parent, current_trace_id, inject_context};
 pub use settings::TelemetrySettings;
 
 /// Upper bounds of latency histograms, in seconds.

@@ -7,7 +7,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The headers of W3C trace context, lowercase.
-pub const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
 struct Reader<'a>(&'a dyn Fn(&str) -> Option<&'a str>);
 

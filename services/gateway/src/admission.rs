@@ -99,14 +99,13 @@ impl Admission {
         standing: &Standing,
         session_id: SessionId,
     ) -> Result<(), Code> {
+        if self.sessions.has_ended(session_id) {
+            return Err(Code::SessionRevoked);
+        }
         match standing.revocation {
-            RevocationStatus::Alive if !self.sessions.has_ended(session_id) => Ok(()),
-            RevocationStatus::Alive | RevocationStatus::Revoked => Err(Code::SessionRevoked),
-            RevocationStatus::Stale
-                if self.sessions.has_just_failed() && !self.sessions.has_ended(session_id) =>
-            {
-                Ok(())
-            }
+            RevocationStatus::Alive => Ok(()),
+            RevocationStatus::Revoked => Err(Code::SessionRevoked),
+            RevocationStatus::Stale if self.sessions.has_just_failed() => Ok(()),
             fallback @ (RevocationStatus::Stale | RevocationStatus::Unknown) => {
                 counter!("gateway_session_fallbacks_total").increment(1);
                 match self.sessions.is_alive(session_id).await {
