@@ -2,11 +2,11 @@
 //! valid; the limits are public so that request validation and the API
 //! reference state the same numbers.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use jiff::civil::Date;
 
-use crate::Timestamp;
+use crate::{MediaType, Timestamp};
 
 /// Shortest username, in characters.
 pub const USERNAME_MIN: usize = 3;
@@ -20,8 +20,12 @@ pub const PASSWORD_MAX: usize = 128;
 pub const FULL_NAME_MAX: usize = 100;
 /// Longest biography, in characters.
 pub const BIO_MAX: usize = 500;
-/// Longest picture address, in bytes.
-pub const AVATAR_URL_MAX: usize = 2048;
+/// Longest address of a picture or video, in bytes.
+pub const MEDIA_URL_MAX: usize = 2048;
+/// Longest name of a place, in characters.
+pub const LOCATION_MAX: usize = 100;
+/// Fewest and most pictures or videos of a carousel.
+pub const CAROUSEL: RangeInclusive<usize> = 2..=10;
 /// Longest e-mail address, in bytes (RFC 5321 path limit without the angle brackets).
 const EMAIL_MAX: usize = 254;
 
@@ -30,7 +34,7 @@ const EMAIL_MAX: usize = 254;
 #[error("{0}")]
 pub struct RuleViolation(String);
 
-fn violation<T>(text: impl Into<String>) -> Result<T, RuleViolation> {
+pub(crate) fn violation<T>(text: impl Into<String>) -> Result<T, RuleViolation> {
     Err(RuleViolation(text.into()))
 }
 
@@ -249,17 +253,50 @@ pub fn check_bio(text: &str) -> Result<(), RuleViolation> {
     Ok(())
 }
 
-/// Refuses a picture address that is not `https`, `http`, or a path on this host.
-pub fn check_avatar_url(text: &str) -> Result<(), RuleViolation> {
+/// Refuses the name of a place that is empty, too long, or not plain text.
+pub fn check_location(text: &str) -> Result<(), RuleViolation> {
+    if text.trim().is_empty() || text.chars().count() > LOCATION_MAX {
+        return violation(format!("must be 1 to {LOCATION_MAX} characters long"));
+    }
+    if text.chars().any(char::is_control) {
+        return violation("must not contain control characters");
+    }
+    Ok(())
+}
+
+/// What a post with `count` pictures or videos shows. Without `wanted`, one
+/// is taken for a picture.
+pub fn check_media(wanted: Option<MediaType>, count: usize) -> Result<MediaType, RuleViolation> {
+    let shown = wanted.unwrap_or(match count {
+        0 => MediaType::Text,
+        1 => MediaType::Image,
+        _ => MediaType::Carousel,
+    });
+    match shown {
+        MediaType::Text if count > 0 => violation("a text post has no media"),
+        MediaType::Image | MediaType::Video if count != 1 => {
+            violation("an image or video post has exactly one media address")
+        }
+        MediaType::Carousel if !CAROUSEL.contains(&count) => violation(format!(
+            "a carousel has {} to {} media addresses",
+            CAROUSEL.start(),
+            CAROUSEL.end()
+        )),
+        _ => Ok(shown),
+    }
+}
+
+/// Refuses an address of a picture or video that is not `https`, `http`, or a path on this host.
+pub fn check_media_url(text: &str) -> Result<(), RuleViolation> {
     let known_scheme = ["https://", "http://", "/media/"]
         .iter()
         .any(|prefix| text.starts_with(prefix) && text.len() > prefix.len());
     let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    if known_scheme && clean && text.len() <= AVATAR_URL_MAX {
+    if known_scheme && clean && text.len() <= MEDIA_URL_MAX {
         Ok(())
     } else {
         violation(format!(
-            "must be an http(s) address or a /media/ path of at most {AVATAR_URL_MAX} bytes"
+            "must be an http(s) address or a /media/ path of at most {MEDIA_URL_MAX} bytes"
         ))
     }
 }
@@ -372,9 +409,28 @@ mod tests {
             "https://a/ b",
             "//evil",
         ] {
-            assert!(check_avatar_url(bad).is_err(), "{bad}");
+            assert!(check_media_url(bad).is_err(), "{bad}");
         }
-        assert!(check_avatar_url("https://img.example/a.png").is_ok());
-        assert!(check_avatar_url("/media/abc").is_ok());
+        assert!(check_media_url("https://img.example/a.png").is_ok());
+        assert!(check_media_url("/media/abc").is_ok());
+    }
+
+    #[test]
+    fn media_fit_what_the_post_shows() {
+        use MediaType::{Carousel, Image, Text, Video};
+        for (wanted, count, shown) in [
+            (None, 0, Some(Text)),
+            (None, 1, Some(Image)),
+            (None, 2, Some(Carousel)),
+            (None, 11, None),
+            (Some(Video), 1, Some(Video)),
+            (Some(Video), 2, None),
+            (Some(Image), 0, None),
+            (Some(Text), 1, None),
+            (Some(Carousel), 1, None),
+            (Some(Carousel), 10, Some(Carousel)),
+        ] {
+            assert_eq!(check_media(wanted, count).ok(), shown, "{wanted:?} {count}");
+        }
     }
 }

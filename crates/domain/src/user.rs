@@ -1,6 +1,10 @@
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, UserId};
+use crate::{
+    Timestamp, UserId,
+    lenient::{null_as_default, whole_number},
+    visibility::Author,
+};
 
 /// An account: a document of `users`, with the predecessor's field names.
 ///
@@ -47,6 +51,9 @@ pub struct User {
     /// How many posts are visible to followers.
     #[serde(default, deserialize_with = "whole_number")]
     pub posts_count: i64,
+    /// Which of the counts that posts announces `posts_count` is.
+    #[serde(default, deserialize_with = "whole_number")]
+    pub posts_count_version: i64,
     /// What the person chose.
     #[serde(default, deserialize_with = "null_as_default")]
     pub settings: UserSettings,
@@ -87,6 +94,17 @@ impl User {
             .unwrap_or_else(|| self.id.oid().timestamp().into())
     }
 
+    /// What decides who sees the account and what it makes.
+    #[must_use]
+    pub fn as_author(&self) -> Author {
+        Author {
+            id: self.id,
+            status: self.status,
+            is_shadow_banned: self.is_shadow_banned,
+            is_private: self.is_private,
+        }
+    }
+
     /// Whether the account may log in and act.
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -100,37 +118,6 @@ impl std::fmt::Debug for User {
         f.debug_struct("User")
             .field("id", &self.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// Old documents hold `null` where a field was never set.
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// The predecessor's numbers are doubles wherever JavaScript made them so.
-fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Whole(i64),
-        Double(f64),
-    }
-    match Option::deserialize(deserializer)? {
-        None => Ok(0),
-        Some(Number::Whole(number)) => Ok(number),
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "checked to be whole and in the range that doubles count exactly"
-        )]
-        Some(Number::Double(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
-            Ok(number as i64)
-        }
-        Some(Number::Double(_)) => Err(de::Error::custom("a counter is not a whole number")),
     }
 }
 
