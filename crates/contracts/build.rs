@@ -4,10 +4,16 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
+const SOURCES: [&str; 3] = [
+    "anufy/auth/v1/auth.proto",
+    "anufy/events/v1/events.proto",
+    "anufy/posts/v1/posts.proto",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());
-    let descriptors = protox::compile(["anufy/auth/v1/auth.proto"], [&root])?;
+    let descriptors = protox::compile(SOURCES, [&root])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(descriptors)?;

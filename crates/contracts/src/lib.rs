@@ -4,11 +4,15 @@
 //! Two services meet only here. The sources are in `proto/`.
 
 pub mod auth;
+pub mod events;
+pub mod posts;
 pub mod rpc;
 mod status;
+mod time;
 pub mod topology;
 
 pub use status::{kind_of, status};
+pub use time::timestamp;
 
 /// All descriptors of `proto/`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,10 +1,14 @@
 //! How the internal gRPC calls are made and served: service credential,
 //! deadlines, trace context, health, reflection, drain.
 
+mod address;
 mod client;
+mod ids;
 mod server;
 
+pub use address::{parse_authority, parse_url};
 pub use client::{Caller, CallerChannel, InvalidEndpoint};
+pub use ids::{IDS_MAX, parse_id, parse_ids, parse_page};
 pub use server::{RpcServer, RpcServerError};
 
 /// The metadata key and HTTP header that carries the service credential.

@@ -35,8 +35,22 @@ pub struct Queue {
 
 /// Work to do, routed by queue name.
 pub const JOBS: &str = "anufy.jobs";
-/// Facts of one service that others keep copies of, routed by `<service>.<fact>`.
+/// Facts of one service that others act on, routed by what they are about.
 pub const EVENTS: &str = "anufy.events";
+/// Key of [`EVENTS`]: `UserChanged`.
+pub const USER_CHANGED: &str = "users.changed";
+/// Key of [`EVENTS`]: `FollowChanged`.
+pub const FOLLOW_CHANGED: &str = "users.follow_changed";
+/// Key of [`EVENTS`]: `PostCreated`.
+pub const POST_CREATED: &str = "posts.created";
+/// Key of [`EVENTS`]: `PostEdited`.
+pub const POST_EDITED: &str = "posts.edited";
+/// Key of [`EVENTS`]: `PostDeleted`.
+pub const POST_DELETED: &str = "posts.deleted";
+/// Key of [`EVENTS`]: `PostsCounted`.
+pub const POSTS_COUNTED: &str = "posts.counted";
+/// What auth wants to know.
+pub const AUTH_EVENTS: &str = "auth-events";
 /// Jobs that can never succeed.
 pub const DEAD: &str = "anufy.dead";
 /// Where an operator finds the dead.
@@ -60,8 +74,26 @@ pub const EXCHANGES: [Exchange; 3] = [
 
 /// Every queue. A queue enters with its first consumer; the dead-letter queue
 /// is there from the start, so that nothing rejected is ever dropped.
-pub const QUEUES: [Queue; 1] = [Queue {
-    name: DEAD_LETTERS,
-    exchange: DEAD,
-    routing_key: "",
-}];
+pub const QUEUES: [Queue; 2] = [
+    Queue {
+        name: DEAD_LETTERS,
+        exchange: DEAD,
+        routing_key: "",
+    },
+    Queue {
+        name: AUTH_EVENTS,
+        exchange: EVENTS,
+        routing_key: POSTS_COUNTED,
+    },
+];
+
+/// Whether a message published to `exchange` under `key` must find a queue.
+/// Nobody need listen to an event; what somebody does listen to, and every
+/// job, must arrive.
+#[must_use]
+pub fn must_be_routed(exchange: &str, key: &str) -> bool {
+    exchange != EVENTS
+        || QUEUES
+            .iter()
+            .any(|queue| queue.exchange == EVENTS && queue.routing_key == key)
+}
