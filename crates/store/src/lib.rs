@@ -1,12 +1,18 @@
 //! The MongoDB kit: connect, run bounded and traced operations, transactions
-//! with retry, indexes.
+//! with retry, snapshots, indexes; and what services build on these: the
+//! outbox, idempotency records, leases.
 //!
 //! The driver has no socket timeout, so a server that stops answering without
 //! closing would hold its callers for ever. Every operation goes through
 //! [`Store::run`], which gives it a name (span and metric), a time limit, and
 //! an error whose kind is known.
 
+mod command_log;
 mod error;
+mod idempotency;
+mod lease;
+mod outbox;
+mod readable;
 mod settings;
 
 use std::{
@@ -19,6 +25,7 @@ use bson::{Document, doc};
 use futures_util::future::BoxFuture;
 use mongodb::{
     Client, ClientSession, Collection, Database, IndexModel,
+    error::TRANSIENT_TRANSACTION_ERROR,
     options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern},
 };
 use runtime::Readiness;
@@ -27,7 +34,13 @@ use tokio::sync::Semaphore;
 use tracing::{Instrument, Span, field};
 
 pub use error::StoreError;
+pub use idempotency::{
+    IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotencyRecords, IdempotentAnswer,
+};
+pub use lease::{Lease, Round, Work};
 pub use mongodb;
+pub use outbox::{Outbox, OutboxRow};
+pub use readable::readable;
 pub use settings::MongoSettings;
 
 /// Longest wait for a connection to be made.
@@ -89,6 +102,12 @@ impl Store {
                 .build(),
         );
         options.read_concern = Some(ReadConcern::majority());
+        if let Some(path) = &settings.mongodb_command_log {
+            let handler = command_log::write_to(path).map_err(|error| {
+                mongodb::error::Error::custom(format!("cannot write {}: {error}", path.display()))
+            })?;
+            options.command_event_handler = Some(handler);
+        }
         let client = Client::with_options(options)?;
         let database = client.database(&settings.mongodb_database);
         Ok(Self {
@@ -103,6 +122,12 @@ impl Store {
     #[must_use]
     pub fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
         self.database.collection(name)
+    }
+
+    /// The database itself, for commands that the driver has no method for.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Runs one operation: named, traced, measured, and over within the time limit.
@@ -182,6 +207,40 @@ impl Store {
             start.and_run(work, |session, work| work(session)).await
         };
         self.run(operation, transaction).await
+    }
+
+    /// Runs reads that all see one moment: what was committed before they began,
+    /// and nothing of what is committed meanwhile. Reads that an election
+    /// interrupts are repeated within the time limit.
+    ///
+    /// It is a transaction that is never committed. (A snapshot session of the
+    /// driver leaves each collection its own read concern, which here is
+    /// `majority`, so that every read would see another moment.)
+    pub async fn snapshot<T, W>(&self, operation: Operation, mut work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'a> FnMut(&'a mut ClientSession) -> BoxFuture<'a, mongodb::error::Result<T>>
+            + Send
+            + 'static,
+    {
+        let (client, deadline) = (self.client.clone(), Instant::now() + self.timeout);
+        let reads = async move {
+            let mut session = client.start_session().await?;
+            loop {
+                let start = session.start_transaction();
+                start.read_concern(ReadConcern::snapshot()).await?;
+                let read = work(&mut session).await;
+                // Nothing was written: whether this arrives does not matter.
+                let _ = session.abort_transaction().await;
+                match read {
+                    Err(error)
+                        if error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+                            && Instant::now() < deadline => {}
+                    read => return read,
+                }
+            }
+        };
+        self.run(operation, reads).await
     }
 
     /// Creates the indexes that are missing. One that exists under the same

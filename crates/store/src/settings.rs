@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use runtime::settings::parse_duration;
@@ -19,6 +19,9 @@ pub struct MongoSettings {
     /// Most connections of one process
     #[arg(long, env = "MONGODB_POOL_SIZE", default_value_t = 64)]
     pub mongodb_pool_size: u32,
+    /// Write the shape of every MongoDB command, once each and without values, to this file: for reviewing indexes
+    #[arg(long, env = "MONGODB_COMMAND_LOG")]
+    pub mongodb_command_log: Option<PathBuf>,
 }
 
 fn parse_uri(text: &str) -> Result<SecretString, String> {

@@ -152,3 +152,29 @@ async fn a_crowd_that_gave_up_is_not_in_the_way_of_who_comes_after() {
     let recovery = Duration::from_secs(20);
     eventually(recovery, async || insert(&store, "after").await.is_ok()).await;
 }
+
+#[tokio::test]
+async fn reads_of_a_snapshot_see_one_moment() {
+    let sandbox = Sandbox::create().await;
+    let store = store(&sandbox).await;
+    insert(&store, "ana").await.unwrap();
+    let (things, writer) = (store.collection::<Document>("things"), store.clone());
+    let count = Operation {
+        collection: "things",
+        name: "count",
+    };
+    let seen = store
+        .snapshot(count, move |session| {
+            let (things, writer) = (things.clone(), writer.clone());
+            async move {
+                let before = things.count_documents(doc! {}).session(&mut *session);
+                let before = before.await?;
+                insert(&writer, "bo").await.unwrap();
+                let after = things.count_documents(doc! {}).session(session);
+                Ok((before, after.await?))
+            }
+            .boxed()
+        })
+        .await;
+    assert_eq!(seen.unwrap(), (1, 1));
+}
