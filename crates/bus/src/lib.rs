@@ -1,4 +1,12 @@
-//! The RabbitMQ kit: declares the topology that [`contracts::topology`] describes.
+//! The RabbitMQ kit: the topology that [`contracts::topology`] describes,
+//! confirmed publishing, the relay from a service's outbox, and a consumer
+//! that loses nothing.
+
+mod consumer;
+mod publisher;
+mod purge;
+mod relay;
+mod settings;
 
 use std::time::Duration;
 
@@ -8,6 +16,12 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
+
+pub use consumer::{Consumer, Handler, NotHandled};
+pub use publisher::{Message, Publisher};
+pub use purge::purge_queues;
+pub use relay::{Relay, RelayError, event_row};
+pub use settings::AmqpSettings;
 
 /// Longest wait for the broker.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -22,6 +36,15 @@ pub enum BusError {
     /// No answer in time.
     #[error("rabbitmq did not answer in time")]
     Timeout,
+    /// No queue takes it: the topology is not declared.
+    #[error("no queue takes the message")]
+    Unroutable,
+    /// The broker could not store it.
+    #[error("rabbitmq did not confirm the message")]
+    NotConfirmed,
+    /// The broker ended the delivery, for example because the queue is gone.
+    #[error("the consumer was ended by the broker")]
+    ConsumerEnded,
 }
 
 /// Declares every exchange, queue and binding at the broker `amqp_url`. Doing

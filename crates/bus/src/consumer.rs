@@ -1,0 +1,205 @@
+use std::time::Duration;
+
+use contracts::topology::DEAD;
+use domain::{Disposition, ErrorKind};
+use futures_util::StreamExt;
+use lapin::{
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::{AMQPValue, FieldTable},
+};
+use runtime::Shutdown;
+use tokio::time::{sleep, timeout};
+use tracing::Instrument;
+
+use crate::{AmqpSettings, BusError, Message, Publisher, publisher::connect};
+
+/// Longest wait for the broker when the consumer is set up.
+const SET_UP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two attempts to reach the broker.
+const RECONNECT: Duration = Duration::from_millis(500);
+/// First and longest pause before a message is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Why a message could not be handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotHandled {
+    /// Decides whether it is tried again or given up.
+    pub kind: ErrorKind,
+    /// For the log and for whoever looks through the dead letters.
+    pub reason: String,
+}
+
+/// What is done with the messages of a queue.
+pub trait Handler: Send + Sync {
+    /// Does the work of one message. It may come again although its work is done.
+    fn handle(&self, payload: &[u8]) -> impl Future<Output = Result<(), NotHandled>> + Send;
+}
+
+/// Reads one queue, one message after the other, and acknowledges each when
+/// its work is done.
+///
+/// An outage never counts against a message: it is tried again, with growing
+/// pauses, until it succeeds or the service drains; then it goes back to the
+/// queue. A message that can never succeed goes to the dead letters, alone,
+/// with its reason, and is acknowledged only when the broker has it there.
+#[derive(Clone)]
+pub struct Consumer {
+    settings: AmqpSettings,
+    queue: &'static str,
+    prefetch: u16,
+    dead_letters: Publisher,
+}
+
+impl Consumer {
+    /// A reader of `queue` that holds at most `prefetch` messages.
+    #[must_use]
+    pub fn new(settings: &AmqpSettings, queue: &'static str, prefetch: u16) -> Self {
+        Self {
+            settings: settings.clone(),
+            queue,
+            prefetch,
+            dead_letters: Publisher::new(settings, queue),
+        }
+    }
+
+    /// Reads until the drain.
+    pub async fn run(self, shutdown: Shutdown, handler: impl Handler) {
+        while !shutdown.is_draining() {
+            if let Err(error) = self.read(&shutdown, &handler).await {
+                tracing::warn!(queue = self.queue, %error, "queue cannot be read, is tried again");
+                tokio::select! {
+                    () = sleep(RECONNECT) => {}
+                    () = shutdown.draining() => {}
+                }
+            }
+        }
+    }
+
+    /// Ends with the drain or with the connection.
+    async fn read(&self, shutdown: &Shutdown, handler: &impl Handler) -> Result<(), BusError> {
+        let set_up = async {
+            let connection = connect(&self.settings.amqp_url, self.queue).await?;
+            let channel = connection.create_channel().await?;
+            channel
+                .basic_qos(self.prefetch, BasicQosOptions::default())
+                .await?;
+            let consumer = channel
+                .basic_consume(
+                    self.queue.into(),
+                    "".into(),
+                    BasicConsumeOptions::default(),
+                    FieldTable::default(),
+                )
+                .await?;
+            Ok::<_, BusError>((connection, consumer))
+        };
+        let (connection, mut deliveries) = timeout(SET_UP_TIMEOUT, set_up)
+            .await
+            .or(Err(BusError::Timeout))??;
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = shutdown.draining() => break,
+                delivery = deliveries.next() => delivery,
+            };
+            let Some(delivery) = delivery.transpose()? else {
+                return Err(BusError::ConsumerEnded);
+            };
+            if !self.settle(&delivery, shutdown, handler).await {
+                break;
+            }
+            // False: the channel is gone, and the message will come again.
+            delivery.acker.ack(BasicAckOptions::default()).await?;
+        }
+        connection.close(200, "drained".into()).await?;
+        Ok(())
+    }
+
+    /// Handles a message until its work is done or it lies with the dead
+    /// letters; false if the drain came first.
+    async fn settle(
+        &self,
+        delivery: &Delivery,
+        shutdown: &Shutdown,
+        handler: &impl Handler,
+    ) -> bool {
+        let (mut pause, longest) = BACKOFF;
+        loop {
+            let span = self.span(delivery);
+            let outcome = match handler.handle(&delivery.data).instrument(span).await {
+                Err(error) if error.kind.disposition() == Disposition::Reject => {
+                    self.bury(delivery, &error).await
+                }
+                outcome => outcome,
+            };
+            let Err(error) = outcome else {
+                metrics::counter!("bus_settled_total", "queue" => self.queue).increment(1);
+                return true;
+            };
+            tracing::warn!(
+                queue = self.queue,
+                kind = error.kind.as_str(),
+                error = error.reason,
+                "message not handled, is tried again"
+            );
+            tokio::select! {
+                () = sleep(pause) => pause = (pause * 2).min(longest),
+                () = shutdown.draining() => return false,
+            }
+        }
+    }
+
+    async fn bury(&self, delivery: &Delivery, error: &NotHandled) -> Result<(), NotHandled> {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let dead = Message {
+            id: message_id(delivery),
+            exchange: DEAD.to_owned(),
+            key: self.queue.to_owned(),
+            headers: vec![
+                header("x-reason", &error.reason),
+                header("x-reason-kind", error.kind.as_str()),
+                header("x-queue", self.queue),
+                header("x-exchange", delivery.exchange.as_str()),
+                header("x-key", delivery.routing_key.as_str()),
+            ],
+            payload: delivery.data.clone(),
+        };
+        let buried = self.dead_letters.publish(&dead).await;
+        buried.map_err(|failure| NotHandled {
+            kind: ErrorKind::Unavailable,
+            reason: format!("dead letter not confirmed: {failure}"),
+        })?;
+        metrics::counter!("bus_dead_letters_total", "queue" => self.queue).increment(1);
+        tracing::error!(
+            queue = self.queue,
+            message.id = dead.id,
+            kind = error.kind.as_str(),
+            error = error.reason,
+            "message moved to the dead letters"
+        );
+        Ok(())
+    }
+
+    fn span(&self, delivery: &Delivery) -> tracing::Span {
+        let span = tracing::info_span!(
+            "bus.process",
+            otel.name = %format_args!("process {}", self.queue),
+            otel.kind = "consumer",
+            messaging.system = "rabbitmq",
+            messaging.destination.name = self.queue,
+            messaging.message.id = message_id(delivery),
+        );
+        let headers = delivery.properties.headers().as_ref();
+        telemetry::adopt_parent(&span, &|name| match headers?.inner().get(name)? {
+            AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+            _ => None,
+        });
+        span
+    }
+}
+
+fn message_id(delivery: &Delivery) -> String {
+    let id = delivery.properties.message_id().as_ref();
+    id.map(ToString::to_string).unwrap_or_default()
+}
