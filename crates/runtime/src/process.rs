@@ -16,10 +16,12 @@ use crate::{
 /// Exit status for a command line or environment that cannot be used
 /// (`EX_USAGE` of `sysexits.h`).
 const BAD_SETTINGS: u8 = 64;
+/// The subcommand of a service that needs no name.
+const SERVE: &str = "serve";
 
 /// Runs a service from its command line to its exit status.
 ///
-/// Without a subcommand, `serve` is meant. Exits 0 after a drain, 64 when the
+/// Without a subcommand, `serve` is meant, if there is one. Exits 0 after a drain, 64 when the
 /// settings are wrong (all faults on standard error, no port opened), and 1
 /// for everything else. The first `SIGTERM` or `SIGINT` begins the drain, the
 /// second stops at once.
@@ -29,7 +31,14 @@ where
     F: FnOnce(C, Shutdown) -> R,
     R: Future<Output = anyhow::Result<()>>,
 {
-    let command = match settings::parse::<C>(with_default_subcommand(std::env::args_os())) {
+    let serves = C::command().find_subcommand(SERVE).is_some();
+    let arguments = std::env::args_os();
+    let arguments = if serves {
+        with_default_subcommand(arguments)
+    } else {
+        arguments.collect()
+    };
+    let command = match settings::parse::<C>(arguments) {
         Ok(command) => command,
         Err(SettingsError::Help(text)) => {
             let _ = io::stdout().write_all(text.as_bytes());
@@ -75,7 +84,7 @@ fn with_default_subcommand(arguments: impl Iterator<Item = OsString>) -> Vec<OsS
         }
     };
     if is_bare {
-        arguments.insert(1.min(arguments.len()), "serve".into());
+        arguments.insert(1.min(arguments.len()), SERVE.into());
     }
     arguments
 }
