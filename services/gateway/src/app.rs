@@ -21,10 +21,9 @@ use crate::{
     door::Door,
     identity::Identity,
     proxy::Proxy,
-    routes::Service,
     server::{self, Server},
     sessions::Sessions,
-    upstream::{Upstream, UpstreamTimeouts},
+    upstream::Upstreams,
     wire::{ClientTimeouts, HeadLimits},
 };
 
@@ -44,7 +43,7 @@ pub struct App {
     door: Arc<Door>,
     verifier: Arc<Verifier>,
     sessions: Arc<Sessions>,
-    auth: Arc<Upstream>,
+    upstreams: Arc<Upstreams>,
     limits: ClientLimits,
     max_connections: usize,
     lifecycle: LifecycleSettings,
@@ -69,8 +68,8 @@ impl App {
             .with_context(|| format!("cannot listen on {}", settings.lifecycle.admin_addr))?;
 
         let sessions = Arc::new(sessions(&settings, &clock)?);
-        let auth = Arc::new(upstream(&settings));
-        auth.resolve().await;
+        let upstreams = Arc::new(Upstreams::new(&settings));
+        upstreams.resolve().await;
         let verifier = Arc::new(Verifier::new(TOKENS));
         let door = Arc::new(Door {
             trusted_proxies: settings.trusted_proxies.clone(),
@@ -83,7 +82,7 @@ impl App {
                 Arc::clone(&clock),
             ),
             proxy: Proxy::new(
-                Arc::clone(&auth),
+                Arc::clone(&upstreams),
                 body_limits(&settings),
                 &settings.credential.service_credential,
             )?,
@@ -99,7 +98,7 @@ impl App {
             door,
             verifier,
             sessions,
-            auth,
+            upstreams,
             limits: client_limits(&settings),
             max_connections: settings.max_connections,
             lifecycle: settings.lifecycle,
@@ -127,7 +126,7 @@ impl App {
             door,
             verifier,
             sessions,
-            auth,
+            upstreams,
             readiness,
             shutdown,
             lifecycle,
@@ -157,7 +156,10 @@ impl App {
 
         // Requests under way during the drain need to know what is up, too.
         let watches = async {
-            tokio::join!(auth.watch(&readiness), door.admission.watch(&readiness));
+            tokio::join!(
+                upstreams.watch(&readiness),
+                door.admission.watch(&readiness)
+            );
         };
         tokio::select! {
             ended = shutdown.run_to_end(&lifecycle) => ended,
@@ -169,18 +171,18 @@ impl App {
 /// Asks everything that the gateway depends on, and says what does not answer.
 pub(crate) async fn check(settings: &Settings) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (redis, upstream, sessions) = (
+    let (redis, upstreams, sessions) = (
         Cache::connect(&settings.redis)?,
-        upstream(settings),
+        Upstreams::new(settings),
         sessions(settings, &clock)?,
     );
-    let (redis, is_auth_ready, keys) = tokio::join!(redis.ping(), upstream.look(), sessions.keys());
+    let (redis, unready, keys) = tokio::join!(redis.ping(), upstreams.unready(), sessions.keys());
     let mut faults = Vec::new();
     if let Err(error) = redis {
         faults.push(format!("redis does not answer: {error}"));
     }
-    if !is_auth_ready {
-        faults.push("no replica of auth is ready".to_owned());
+    for service in unready {
+        faults.push(format!("no replica of {service} is ready"));
     }
     if let Err(status) = keys {
         faults.push(format!("auth does not answer gRPC: {status}"));
@@ -193,17 +195,6 @@ fn sessions(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Sessi
     let credential = &settings.credential.service_credential;
     let channel = Caller::channel(&settings.auth_grpc_url, credential, RPC_DEADLINE)?;
     Ok(Sessions::new(channel, Arc::clone(clock)))
-}
-
-fn upstream(settings: &Settings) -> Upstream {
-    Upstream::new(
-        Service::Auth.name(),
-        settings.auth_url.authorities(),
-        UpstreamTimeouts {
-            connect: settings.upstream_connect_timeout,
-            response: settings.upstream_response_timeout,
-        },
-    )
 }
 
 fn body_limits(settings: &Settings) -> BodyLimits {

@@ -16,38 +16,32 @@ use crate::{
     problem::Code,
     record::Record,
     routes::Service,
-    upstream::{SendError, Upstream},
+    upstream::{SendError, Upstreams},
 };
 
 /// The services, and what is said to them.
 pub(crate) struct Proxy {
-    auth: Arc<Upstream>,
+    upstreams: Arc<Upstreams>,
     limits: BodyLimits,
     credential: (HeaderName, HeaderValue),
 }
 
 impl Proxy {
     pub(crate) fn new(
-        auth: Arc<Upstream>,
+        upstreams: Arc<Upstreams>,
         limits: BodyLimits,
         credential: &SecretString,
     ) -> anyhow::Result<Self> {
         let mut value = HeaderValue::from_str(credential.expose_secret())?;
         value.set_sensitive(true);
         Ok(Self {
-            auth,
+            upstreams,
             limits,
             credential: (
                 HeaderName::from_static(contracts::rpc::CREDENTIAL_HEADER),
                 value,
             ),
         })
-    }
-
-    fn upstream(&self, service: Service) -> &Upstream {
-        match service {
-            Service::Auth => &self.auth,
-        }
     }
 
     /// Refuses a body that says itself that it is too large.
@@ -98,7 +92,7 @@ impl Proxy {
         *outgoing.uri_mut() = parts.uri;
         *outgoing.headers_mut() = parts.headers;
 
-        let upstream = self.upstream(service);
+        let upstream = self.upstreams.of(service);
         let (response, lease) = match upstream.send(outgoing, &progress).await {
             Ok(answer) => answer,
             Err(error) => {

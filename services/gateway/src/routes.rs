@@ -7,13 +7,18 @@ use http::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Auth,
+    Posts,
 }
 
 impl Service {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Auth, Self::Posts];
+
     /// The name in logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",
+            Self::Posts => "posts",
         }
     }
 }
@@ -32,9 +37,10 @@ pub(crate) struct Route {
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route { prefix: "/api/auth",              service: Service::Auth, open: &[(Method::POST, "/register"), (Method::POST, "/login")], guarded: &[(Method::POST, "/login")] },
-    Route { prefix: "/api/users",             service: Service::Auth, open: &[], guarded: &[] },
-    Route { prefix: "/.well-known/jwks.json", service: Service::Auth, open: &[(Method::GET, ""), (Method::HEAD, "")], guarded: &[] },
+    Route { prefix: "/api/auth",              service: Service::Auth,  open: &[(Method::POST, "/register"), (Method::POST, "/login")], guarded: &[(Method::POST, "/login")] },
+    Route { prefix: "/api/users",             service: Service::Auth,  open: &[], guarded: &[] },
+    Route { prefix: "/api/posts",             service: Service::Posts, open: &[], guarded: &[] },
+    Route { prefix: "/.well-known/jwks.json", service: Service::Auth,  open: &[(Method::GET, ""), (Method::HEAD, "")], guarded: &[] },
 ];
 
 /// The route of a normalised path. Case does not matter, as in Express.
@@ -82,9 +88,11 @@ mod tests {
         assert_eq!(prefix("/api/users"), Some("/api/users"));
         assert_eq!(prefix("/api/users/me"), Some("/api/users"));
         assert_eq!(prefix("/API/Users/Me"), Some("/api/users"));
+        assert_eq!(prefix("/api/posts/feed"), Some("/api/posts"));
         for unknown in [
             "/",
             "/api",
+            "/api/postsx",
             "/api/usersx",
             "/api/user",
             "/metrics",
@@ -107,6 +115,7 @@ mod tests {
         assert!(!open(Method::POST, "/api/auth"));
         assert!(!open(Method::GET, "/api/auth/me"));
         assert!(!open(Method::GET, "/api/users/1"));
+        assert!(!open(Method::GET, "/api/posts/feed"));
         assert!(!open(Method::POST, "/.well-known/jwks.json"));
     }
 }

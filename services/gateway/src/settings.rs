@@ -4,10 +4,13 @@ use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use cache::RedisSettings;
 use clap::Args;
+use contracts::rpc::{parse_authority, parse_url};
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
 use telemetry::TelemetrySettings;
 
-use crate::{client_address::TrustedProxies, cors::AllowedOrigins, rate_limit::PolicyName};
+use crate::{
+    client_address::TrustedProxies, cors::AllowedOrigins, rate_limit::PolicyName, routes::Service,
+};
 
 /// Everything that can be set, with defaults for production.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +24,9 @@ pub struct Settings {
     /// Where auth answers gRPC, as `http://host:port`
     #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
     pub auth_grpc_url: String,
+    /// Where posts answers HTTP, in the same form
+    #[arg(long, env = "POSTS_URL")]
+    pub posts_url: UpstreamUrls,
     /// How many requests a client may make
     #[arg(
         long,
@@ -92,6 +98,16 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
 }
 
+impl Settings {
+    /// Where a service answers HTTP.
+    pub(crate) fn urls_of(&self, service: Service) -> &UpstreamUrls {
+        match service {
+            Service::Auth => &self.auth_url,
+            Service::Posts => &self.posts_url,
+        }
+    }
+}
+
 /// The addresses of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrls(Vec<String>);
@@ -118,23 +134,6 @@ impl FromStr for UpstreamUrls {
             return Err("needs at least one address".to_owned());
         }
         Ok(Self(authorities))
-    }
-}
-
-fn parse_url(text: &str) -> Result<String, String> {
-    parse_authority(text).map(|authority| format!("http://{authority}"))
-}
-
-/// Takes `http://host:port` apart. Services have no base path, and TLS between
-/// them is the mesh's.
-fn parse_authority(text: &str) -> Result<String, String> {
-    let fault = || format!("{text:?} is not an address such as http://auth:8081");
-    let uri: http::Uri = text.parse().ok().ok_or_else(fault)?;
-    let is_bare =
-        uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
-    match (uri.host(), uri.port_u16()) {
-        (Some(host), Some(port)) if is_bare => Ok(format!("{host}:{port}")),
-        _ => Err(fault()),
     }
 }
 

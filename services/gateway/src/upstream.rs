@@ -1,6 +1,7 @@
 //! The services behind the gateway: where they are, which of them take work,
 //! and the connections to them.
 
+mod all;
 mod health;
 mod pool;
 mod resolve;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::body::{BodyProgress, RequestBody};
 
+pub(crate) use all::Upstreams;
 use pool::{Connection, Pool, Sent};
 
 /// Between two looks at names and health.
@@ -111,11 +113,7 @@ enum Attempt {
 }
 
 impl Upstream {
-    pub(crate) fn new(
-        name: &'static str,
-        authorities: &[String],
-        timeouts: UpstreamTimeouts,
-    ) -> Self {
+    fn new(name: &'static str, authorities: &[String], timeouts: UpstreamTimeouts) -> Self {
         Self {
             name,
             authorities: authorities.to_vec(),
@@ -176,7 +174,7 @@ impl Upstream {
     }
 
     /// Keeps addresses and health current. Never ends by itself.
-    pub(crate) async fn watch(&self, readiness: &Readiness) {
+    async fn watch(&self, readiness: &Readiness) {
         loop {
             readiness.set_dependency(self.name, self.look().await);
             sleep(TICK).await;
@@ -184,7 +182,7 @@ impl Upstream {
     }
 
     /// Resolves and probes once; whether any replica takes work.
-    pub(crate) async fn look(&self) -> bool {
+    async fn look(&self) -> bool {
         self.resolve().await;
         health::probe_all(&self.endpoints()).await
     }

@@ -11,7 +11,7 @@ use super::{Endpoint, TICK, Upstream};
 impl Upstream {
     /// Looks up every name again. Addresses that stay keep their connections
     /// and what is known of them; a name that cannot be resolved keeps its addresses.
-    pub(crate) async fn resolve(&self) {
+    pub(super) async fn resolve(&self) {
         let known = self.endpoints();
         let found = join_all(
             self.authorities

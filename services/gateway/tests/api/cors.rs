@@ -1,6 +1,6 @@
 //! Pages of other origins.
 
-use testkit::Method;
+use testkit::{Method, Response};
 
 use crate::support::Stack;
 
@@ -74,6 +74,35 @@ async fn answers_can_be_read_by_pages_of_allowed_origins_only() {
                 allowed.is_some()
             );
         }
+    }
+}
+
+fn listed(answer: &Response, header: &str) -> Vec<String> {
+    let list = answer.header(header).unwrap_or_default().to_lowercase();
+    list.split(", ").map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_page_may_send_and_read_the_headers_of_the_api() {
+    let stack = Stack::with(&[ORIGINS]).await;
+    let page = stack
+        .user()
+        .with_header("origin", "https://app.example")
+        .with_header("access-control-request-method", "POST");
+    let preflight = page.send(page.request(Method::OPTIONS, "/api/posts")).await;
+    let may_send = listed(&preflight, "access-control-allow-headers");
+    for name in [
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-none-match",
+    ] {
+        assert!(may_send.contains(&name.to_owned()), "{name}: {may_send:?}");
+    }
+    let answer = page.get("/api/posts/feed").await;
+    let may_read = listed(&answer, "access-control-expose-headers");
+    for name in ["etag", "idempotency-replayed", "retry-after", "x-cache"] {
+        assert!(may_read.contains(&name.to_owned()), "{name}: {may_read:?}");
     }
 }
 

@@ -89,7 +89,7 @@ async fn headers_of_the_connection_stay_on_it() {
     let stack = Stack::start().await;
     let headers = concat!(
         "Connection: keep-alive, X-Hop\r\nConnection: Upgrade\r\nX-Hop: 1\r\nUpgrade: websocket\r\n",
-        "Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: x\r\nX-Stays: 1\r\n",
+        "Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: x\r\nIdempotency-Key: k-1\r\n",
     );
     let mut raw = stack.raw().await;
     raw.write(get(
@@ -109,7 +109,7 @@ async fn headers_of_the_connection_stay_on_it() {
     ] {
         assert_eq!(echoed(&echo, gone), None, "{gone}");
     }
-    assert_eq!(echoed(&echo, "x-stays").as_deref(), Some("1"));
+    assert_eq!(echoed(&echo, "idempotency-key").as_deref(), Some("k-1"));
 
     raw.write(get(
         "/api/users/headers",

@@ -10,11 +10,13 @@ fn command(words: &[&str]) -> Command {
     Command::try_parse_from(["gateway"].iter().chain(words)).unwrap()
 }
 
-async fn check(auth_url: &str, grpc_url: &str, redis_url: &str) -> Result<(), String> {
+async fn check(services: &Service, grpc_url: &str, redis_url: &str) -> Result<(), String> {
     let command = command(&[
         "check",
         "--auth-url",
-        auth_url,
+        &services.url(),
+        "--posts-url",
+        &services.url(),
         "--auth-grpc-url",
         grpc_url,
         "--redis-url",
@@ -34,14 +36,14 @@ async fn check_names_everything_that_does_not_answer() {
         Auth::start().await,
         Redis::open().await,
     );
-    assert_eq!(check(&service.url(), &auth.url(), &redis.url).await, Ok(()));
+    assert_eq!(check(&service, &auth.url(), &redis.url).await, Ok(()));
 
     service.set_ready(false);
     auth.fail(true);
-    let faults = check(&service.url(), &auth.url(), "redis://127.0.0.1:1")
+    let faults = check(&service, &auth.url(), "redis://127.0.0.1:1")
         .await
         .unwrap_err();
-    for part in ["redis", "no replica of auth", "gRPC"] {
+    for part in ["redis", "no replica of auth", "no replica of posts", "gRPC"] {
         assert!(faults.contains(part), "{faults}");
     }
 }
@@ -61,7 +63,7 @@ async fn healthcheck_asks_the_admin_port() {
 
 #[test]
 fn every_fault_of_the_settings_is_reported() {
-    let words = "gateway serve --auth-url auth:1 --trusted-proxies somewhere --cors-origins * \
+    let words = "gateway serve --auth-url auth:1 --posts-url , --trusted-proxies somewhere --cors-origins * \
         --max-connections 0 --max-header-bytes 10 --min-body-rate 0 --rate-limit-policy none \
         --auth-grpc-url https://auth --redis-url redis://127.0.0.1 --service-credential short";
     let faults = runtime::settings::parse::<Command>(words.split_whitespace().map(Into::into))
@@ -69,6 +71,7 @@ fn every_fault_of_the_settings_is_reported() {
         .to_string();
     for variable in [
         "AUTH_URL",
+        "POSTS_URL",
         "TRUSTED_PROXIES",
         "CORS_ORIGINS",
         "MAX_CONNECTIONS",

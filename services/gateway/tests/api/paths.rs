@@ -1,21 +1,74 @@
 //! Which paths lead where, and that there is no way around that.
 
-use crate::support::Stack;
+use testkit::{Client, eventually};
+
+use crate::support::{SOON, Service, Stack};
+
+/// A stack whose posts are apart from everything else.
+async fn apart() -> (Stack, Service) {
+    let posts = Service::start().await;
+    let stack = Stack::with(&[("--posts-url", &posts.url())]).await;
+    (stack, posts)
+}
 
 #[tokio::test]
-async fn known_prefixes_lead_to_the_service() {
-    let stack = Stack::start().await;
+async fn known_prefixes_lead_to_their_service() {
+    let (stack, posts) = apart().await;
     let user = stack.user();
-    for path in [
-        "/api/auth/me",
-        "/api/auth",
-        "/api/users/1?a=b&c=/../d",
-        "/API/Users/1/",
-        "/.well-known/jwks.json",
+    for (path, expected) in [
+        ("/api/auth/me", [1, 0]),
+        ("/api/auth", [1, 0]),
+        ("/api/users/1?a=b&c=/../d", [1, 0]),
+        ("/API/Users/1/", [1, 0]),
+        ("/.well-known/jwks.json", [1, 0]),
+        ("/api/posts", [0, 1]),
+        ("/api/posts/feed?page=1&limit=20", [0, 1]),
+        ("/API/Posts/1/", [0, 1]),
     ] {
+        let before = [stack.service.requests(), posts.requests()];
         let echo = user.get(path).await.expect(200);
         assert_eq!(echo["target"], path);
+        let after = [stack.service.requests(), posts.requests()];
+        assert_eq!([after[0] - before[0], after[1] - before[1]], expected);
     }
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_costs_its_own_routes_only() {
+    async fn is_unavailable(user: &Client, path: &str) {
+        let answer = user.get(path).await;
+        answer.expect_problem(503, "upstream_unavailable");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    let (stack, posts) = apart().await;
+    let user = stack.user();
+    posts.crash();
+    for _ in 0..3 {
+        is_unavailable(&user, "/api/posts/feed").await;
+        user.get("/api/users/1").await.expect(200);
+    }
+
+    let (stack, _posts) = apart().await;
+    let user = stack.user();
+    stack.service.crash();
+    for _ in 0..3 {
+        is_unavailable(&user, "/api/users/1").await;
+        user.get("/api/posts/feed").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn operators_see_each_service() {
+    let (stack, posts) = apart().await;
+    let operator = Client::new(format!("http://{}", stack.gateway.admin));
+    let seen = async |auth: &str, posts: &str| {
+        let report = operator.get("/readyz").await.expect(200);
+        let dependencies = &report["dependencies"];
+        dependencies["auth"] == auth && dependencies["posts"] == posts
+    };
+    eventually(SOON, async || seen("up", "up").await).await;
+    posts.set_ready(false);
+    eventually(SOON, async || seen("up", "down").await).await;
 }
 
 #[tokio::test]
@@ -28,7 +81,8 @@ async fn everything_else_is_not_found() {
         "/api/",
         "/api/usersx",
         "/metrics",
-        "/api/posts/feed",
+        "/api/postsx",
+        "/api/reels",
         "/.well-known/",
         "/readyz/x",
         "/anufy.auth.v1.SessionsService/GetKeys",

@@ -130,6 +130,7 @@ impl Gateway {
     pub(crate) async fn launch(service: &Service, auth: &Auth, flags: &[(&str, &str)]) -> Self {
         let mut settings = HashMap::from([
             ("--auth-url", service.url()),
+            ("--posts-url", service.url()),
             ("--auth-grpc-url", auth.url()),
         ]);
         for (flag, value) in DEFAULTS.iter().chain(flags) {
