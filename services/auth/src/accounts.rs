@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
+use bus::event_row;
+use contracts::events::v1::{UserChanged, event::Fact};
 use domain::{
     BirthDate, Email, NotificationSettings, PrivacySettings, Timestamp, User, UserId, UserSettings,
-    Username, check_avatar_url, check_bio, check_full_name, check_password,
+    Username, check_bio, check_full_name, check_media_url, check_password, visibility::Sight,
 };
+use futures_util::FutureExt;
+use mongodb::ClientSession;
 use runtime::Clock;
 use secrecy::{ExposeSecret, SecretString};
-use web::FieldError;
+use store::{Operation, Outbox};
+use web::Faults;
 
 use crate::{
     AuthError,
-    mongo::{UserChanges, Users},
+    mongo::{UserChanges, Users, taken},
     passwords::Passwords,
+    relations::{Related, Relations, active, viewer},
     sessions::{Device, LoggedIn, Sessions},
 };
 
@@ -47,7 +53,7 @@ pub(crate) struct SettingsChange {
 }
 
 /// How a client names another account.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum UserRef {
     Id(UserId),
     /// After `@`; matched without regard to case.
@@ -68,6 +74,8 @@ impl UserRef {
 #[derive(Clone)]
 pub(crate) struct Accounts {
     pub(crate) users: Users,
+    pub(crate) relations: Relations,
+    pub(crate) outbox: Outbox,
     pub(crate) sessions: Sessions,
     pub(crate) passwords: Passwords,
     pub(crate) clock: Arc<dyn Clock>,
@@ -99,6 +107,7 @@ impl Accounts {
             followers_count: 0,
             following_count: 0,
             posts_count: 0,
+            posts_count_version: 0,
             settings: UserSettings::default(),
             created_at: Some(now),
             dob: Some(checked.dob.midnight()),
@@ -139,33 +148,25 @@ impl Accounts {
                     dob,
                 })
             }
-            _ => Err(faults.into()),
+            _ => Err(AuthError::InvalidFields(faults.0)),
         }
     }
 
     /// The caller's own account.
     pub(crate) async fn own(&self, user_id: UserId) -> Result<User, AuthError> {
-        let user = self.users.find(user_id).await?;
-        let user = user.ok_or(AuthError::UserNotFound)?;
-        if user.is_active() {
-            Ok(user)
-        } else {
-            Err(AuthError::AccountNotActive)
-        }
+        active(self.relations.own(user_id).await?)
     }
 
-    /// Another account as `viewer` may see it. Whoever is suspended, deleted
-    /// or shadow-banned is not there, except to themselves.
+    /// Another account as `viewer_id` may see it, with what is between them.
     pub(crate) async fn visible_to(
         &self,
-        viewer: UserId,
-        target: &UserRef,
-    ) -> Result<User, AuthError> {
-        let user = match target {
-            UserRef::Id(id) => self.users.find(*id).await?,
-            UserRef::Name(name) => self.users.find_by_name(name).await?,
-        };
-        user.filter(|user| user.id == viewer || (user.is_active() && !user.is_shadow_banned))
+        viewer_id: UserId,
+        target: UserRef,
+    ) -> Result<Related, AuthError> {
+        let (own, target) = self.relations.to(viewer_id, target).await?;
+        let viewer = viewer(own)?;
+        target
+            .filter(|target| target.is_visible_to(&viewer, Sight::Profile))
             .ok_or(AuthError::UserNotFound)
     }
 
@@ -180,10 +181,39 @@ impl Accounts {
         if changes.is_empty() {
             return Ok(user);
         }
-        self.users
-            .change(user_id, changes, self.clock.now())
-            .await?
-            .ok_or(AuthError::UserNotFound)
+        let (accounts, now) = (self.clone(), self.clock.now());
+        let operation = Operation {
+            collection: "users",
+            name: "change",
+        };
+        let change = self.relations.store.transaction(operation, move |session| {
+            let (accounts, changes) = (accounts.clone(), changes.clone());
+            async move { accounts.change_in(session, user_id, changes, now).await }.boxed()
+        });
+        let user = change.await.map_err(taken)?;
+        self.outbox.wake();
+        user.ok_or(AuthError::UserNotFound)
+    }
+
+    async fn change_in(
+        &self,
+        session: &mut ClientSession,
+        user_id: UserId,
+        changes: UserChanges,
+        now: Timestamp,
+    ) -> mongodb::error::Result<Option<User>> {
+        let change = self.users.change(&mut *session, user_id, changes, now);
+        let Some(mut user) = change.await? else {
+            return Ok(None);
+        };
+        let fact = Fact::UserChanged(UserChanged {
+            user_id: user_id.to_string(),
+        });
+        self.outbox
+            .put(&mut *session, &[event_row(fact, now)])
+            .await?;
+        self.relations.complete_own(session, &mut user).await?;
+        Ok(Some(user))
     }
 }
 
@@ -202,13 +232,13 @@ fn checked_changes(user: &User, change: ProfileChange) -> Result<UserChanges, Au
         faults.note("bio", check_bio(bio));
     }
     if let Some(Some(avatar_url)) = &change.avatar_url {
-        faults.note("avatar_url", check_avatar_url(avatar_url));
+        faults.note("avatar_url", check_media_url(avatar_url));
     }
     let username = change
         .username
         .and_then(|text| faults.note("username", Username::parse(&text)));
     if !faults.is_empty() {
-        return Err(faults.into());
+        return Err(AuthError::InvalidFields(faults.0));
     }
     Ok(UserChanges {
         full_name: change.full_name.map(|name| name.trim().to_owned()),
@@ -233,38 +263,5 @@ impl SettingsChange {
             settings.limits.daily_minutes = daily_minutes;
         }
         (settings != *current).then_some(settings)
-    }
-}
-
-/// Collects everything that is wrong, so that a form can show it at once.
-#[derive(Default)]
-struct Faults(Vec<FieldError>);
-
-impl Faults {
-    fn note<T>(&mut self, field: &str, outcome: Result<T, domain::RuleViolation>) -> Option<T> {
-        match outcome {
-            Ok(value) => Some(value),
-            Err(violation) => {
-                self.add(field, violation.to_string());
-                None
-            }
-        }
-    }
-
-    fn add(&mut self, field: &str, message: String) {
-        self.0.push(FieldError {
-            field: field.to_owned(),
-            message,
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<Faults> for AuthError {
-    fn from(faults: Faults) -> Self {
-        Self::InvalidFields(faults.0)
     }
 }

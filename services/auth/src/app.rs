@@ -3,18 +3,22 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
+use bus::{Consumer, Publisher, Relay};
 use cache::{Cache, Revocations};
 use contracts::{
     auth::v1::{
+        counters_service_server::CountersServiceServer,
+        relations_service_server::RelationsServiceServer,
         sessions_service_server::SessionsServiceServer, users_service_server::UsersServiceServer,
     },
     rpc::RpcServer,
+    topology::AUTH_EVENTS,
 };
 use runtime::{
     Clock, Readiness, Shutdown,
     admin::{AdminServer, RenderMetrics},
 };
-use store::Store;
+use store::{Lease, Outbox, Store};
 use tokens::{Signer, Verifier};
 use web::{Authenticator, HttpServer, actix_web::web::Data};
 
@@ -22,14 +26,22 @@ use crate::{
     Settings,
     accounts::Accounts,
     attempts::LoginAttempts,
-    grpc::{SessionsApi, UsersApi},
+    counters::CounterCheck,
+    counting::FollowCounting,
+    events::EventHandler,
+    follow_lists::FollowLists,
+    follows::FollowGraph,
+    grpc::{CountersApi, RelationsApi, SessionsApi, UsersApi},
     http,
-    mongo::{SessionStore, Users},
+    mongo::{Blocks, Counters, FollowChanges, Follows, LEASES, OUTBOX, SessionStore, Users},
     passwords::Passwords,
+    relations::Relations,
     revocation::RevocationPublisher,
     sessions::Sessions,
 };
 
+/// Events that wait for this process at a time.
+const PREFETCH: u16 = 64;
 /// Tokens that the service remembers as verified.
 const REMEMBERED_TOKENS: usize = 10_000;
 
@@ -43,6 +55,8 @@ pub struct App {
     admin: AdminServer,
     addresses: Addresses,
     accounts: Accounts,
+    graph: FollowGraph,
+    counters: Counters,
     authenticator: Data<Authenticator>,
     cache: Cache,
     store: Store,
@@ -55,7 +69,7 @@ struct Addresses {
 }
 
 impl App {
-    /// Takes the ports and puts the parts together. MongoDB and Redis need not be up.
+    /// Takes the ports and puts the parts together. MongoDB, Redis and RabbitMQ need not be up.
     pub async fn build(
         settings: Settings,
         shutdown: Shutdown,
@@ -71,6 +85,22 @@ impl App {
         let passwords = Passwords::new(settings.password_concurrency, settings.password_wait)?;
 
         let users = Users::new(&store);
+        let outbox = Outbox::new(&store, OUTBOX);
+        let changes = FollowChanges::new(&store);
+        let relations = Relations {
+            store: store.clone(),
+            users: users.clone(),
+            follows: Follows::new(&store),
+            blocks: Blocks::new(&store),
+            changes: changes.clone(),
+        };
+        let graph = FollowGraph {
+            relations: relations.clone(),
+            outbox: outbox.clone(),
+            clock: Arc::clone(&clock),
+            following_limit: u64::from(settings.following_limit),
+        };
+        let counters = Counters::new(&store, &changes);
         let sessions = Sessions {
             users: users.clone(),
             store: SessionStore::new(&store),
@@ -87,6 +117,8 @@ impl App {
         };
         let accounts = Accounts {
             users,
+            relations,
+            outbox,
             sessions,
             passwords,
             clock: Arc::clone(&clock),
@@ -117,6 +149,8 @@ impl App {
             admin,
             addresses,
             accounts,
+            graph,
+            counters,
             authenticator: Data::new(Authenticator::new(Arc::new(verifier), clock)),
             cache,
             store,
@@ -148,6 +182,9 @@ impl App {
             shutdown,
             readiness,
             accounts,
+            graph,
+            counters,
+            store,
             ..
         } = self;
         let lifecycle = &settings.lifecycle;
@@ -160,9 +197,39 @@ impl App {
                 .clone()
                 .keep_complete(sessions.store.clone(), Arc::clone(&sessions.clock)),
         );
-        shutdown.spawn_until_drain(self.store.watch(readiness.clone()));
+        shutdown.spawn_until_drain(store.clone().watch(readiness.clone()));
         shutdown.spawn_until_drain(self.cache.watch(readiness.clone()));
 
+        let publisher = Publisher::new(&settings.amqp, "auth");
+        shutdown.spawn_until_drain(publisher.clone().watch(readiness.clone()));
+        let relay = Relay {
+            outbox: accounts.outbox.clone(),
+            lease: Lease::new(&store, LEASES, "relay"),
+            publisher,
+        };
+        shutdown.spawn(relay.run(shutdown.clone()));
+        let counting = FollowCounting::new(
+            &store,
+            &graph.relations.changes,
+            &counters,
+            Lease::new(&store, LEASES, "follow_counting"),
+        );
+        shutdown.spawn(counting.run(shutdown.clone()));
+        let events = EventHandler {
+            counters: counters.clone(),
+        };
+        let consumer = Consumer::new(&settings.amqp, AUTH_EVENTS, PREFETCH);
+        shutdown.spawn(consumer.run(shutdown.clone(), events));
+
+        let lists = FollowLists {
+            relations: accounts.relations.clone(),
+        };
+        let relations = RelationsServiceServer::new(RelationsApi {
+            lists: lists.clone(),
+        });
+        let counters = CountersServiceServer::new(CountersApi {
+            check: CounterCheck { store, counters },
+        });
         let users = UsersServiceServer::new(UsersApi {
             users: accounts.users.clone(),
         });
@@ -172,18 +239,24 @@ impl App {
             signer: Arc::clone(&signer),
         });
         let register = |routes: &mut tonic::service::RoutesBuilder| {
-            routes.add_service(users).add_service(sessions);
+            routes
+                .add_service(users)
+                .add_service(sessions)
+                .add_service(relations)
+                .add_service(counters);
         };
         self.grpc
             .spawn(register, &shutdown, lifecycle.drain_delay)
             .await?;
 
         let (accounts, signer) = (Data::new(accounts), Data::from(signer));
+        let (graph, lists) = (Data::new(graph), Data::new(lists));
         self.http.spawn(
             "auth",
             http::routes(),
             move |config| {
                 config.app_data(accounts.clone()).app_data(signer.clone());
+                config.app_data(graph.clone()).app_data(lists.clone());
             },
             self.authenticator,
             settings.credential.service_credential.clone(),

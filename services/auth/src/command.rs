@@ -59,6 +59,8 @@ async fn check(settings: &Settings) -> anyhow::Result<()> {
     store.ping().await.context("mongodb does not answer")?;
     let cache = cache::Cache::connect(&settings.redis)?;
     cache.ping().await.context("redis does not answer")?;
+    let publisher = bus::Publisher::new(&settings.amqp, "auth check");
+    publisher.ping().await.context("rabbitmq does not answer")?;
     writeln!(io::stdout(), "ok")?;
     Ok(())
 }

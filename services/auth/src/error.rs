@@ -32,6 +32,18 @@ pub enum AuthError {
     /// No such account, or not for the caller's eyes.
     #[error("user not found")]
     UserNotFound,
+    /// The account shows its lists to accepted followers only.
+    #[error("account private")]
+    AccountPrivate,
+    /// Nobody follows themselves.
+    #[error("cannot follow oneself")]
+    CannotFollowYourself,
+    /// The caller blocks the account.
+    #[error("blocked by the caller")]
+    BlockedByYou,
+    /// The caller follows as many accounts as one may.
+    #[error("following limit reached")]
+    FollowingLimitReached,
     /// Too many passwords are being checked.
     #[error("no capacity to hash a password")]
     Busy,
@@ -52,12 +64,15 @@ pub enum AuthError {
 impl Failure for AuthError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidFields(_) => ErrorKind::Invalid,
-            Self::EmailTaken | Self::UsernameTaken => ErrorKind::Conflict,
+            Self::InvalidFields(_) | Self::CannotFollowYourself => ErrorKind::Invalid,
+            Self::EmailTaken
+            | Self::UsernameTaken
+            | Self::BlockedByYou
+            | Self::FollowingLimitReached => ErrorKind::Conflict,
             Self::InvalidCredentials => ErrorKind::Unauthenticated,
             Self::TooManyAttempts { .. } => ErrorKind::RateLimited,
             Self::AccountNotActive => ErrorKind::Forbidden,
-            Self::UserNotFound => ErrorKind::NotFound,
+            Self::UserNotFound | Self::AccountPrivate => ErrorKind::NotFound,
             Self::Busy | Self::Cache(_) => ErrorKind::Unavailable,
             Self::Hashing(_) | Self::Signing(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
@@ -73,6 +88,10 @@ impl Failure for AuthError {
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::AccountNotActive => "account_not_active",
             Self::UserNotFound => "user_not_found",
+            Self::AccountPrivate => "account_private",
+            Self::CannotFollowYourself => "cannot_follow_yourself",
+            Self::BlockedByYou => "blocked_by_you",
+            Self::FollowingLimitReached => "following_limit_reached",
             Self::Busy => "busy",
             Self::Hashing(_) | Self::Signing(_) | Self::Store(_) | Self::Cache(_) => {
                 self.kind().as_str()
@@ -89,6 +108,10 @@ impl Failure for AuthError {
             Self::TooManyAttempts { .. } => "too many failed logins, try again later",
             Self::AccountNotActive => "this account is not active",
             Self::UserNotFound => "there is no such user",
+            Self::AccountPrivate => "this account shows its lists to its followers only",
+            Self::CannotFollowYourself => "you cannot follow yourself",
+            Self::BlockedByYou => "you block this account: unblock it first",
+            Self::FollowingLimitReached => "you follow as many accounts as one may",
             Self::Busy => "too many logins at once, try again in a moment",
             Self::Hashing(_) | Self::Signing(_) => "the request could not be handled",
             Self::Store(_) | Self::Cache(_) => match self.kind() {

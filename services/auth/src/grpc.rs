@@ -1,5 +1,7 @@
 //! The internal API: `anufy.auth.v1`.
 
+mod counters;
+mod relations;
 mod sessions;
 mod users;
 
@@ -7,6 +9,8 @@ use contracts::status;
 use tonic::Status;
 use web::Failure;
 
+pub(crate) use counters::CountersApi;
+pub(crate) use relations::RelationsApi;
 pub(crate) use sessions::SessionsApi;
 pub(crate) use users::UsersApi;
 

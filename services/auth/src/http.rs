@@ -1,5 +1,8 @@
 //! The public operations of this service, one line each.
 
+mod follow;
+mod followers;
+mod following;
 mod get_user;
 mod jwks;
 mod login;
@@ -7,6 +10,7 @@ mod logout;
 mod logout_all;
 mod me;
 mod register;
+mod unfollow;
 mod update_me;
 mod view;
 
@@ -69,5 +73,33 @@ pub fn routes() -> Routes {
             Account,
             "get_user",
             get_user::handle,
+        )
+        .add(
+            Method::POST,
+            "/api/users/{id}/follow",
+            Account,
+            "follow",
+            follow::handle,
+        )
+        .add(
+            Method::DELETE,
+            "/api/users/{id}/follow",
+            Account,
+            "unfollow",
+            unfollow::handle,
+        )
+        .add(
+            Method::GET,
+            "/api/users/{id}/followers",
+            Account,
+            "followers",
+            followers::handle,
+        )
+        .add(
+            Method::GET,
+            "/api/users/{id}/following",
+            Account,
+            "following",
+            following::handle,
         )
 }

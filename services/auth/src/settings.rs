@@ -1,5 +1,6 @@
 use std::{net::SocketAddr, time::Duration};
 
+use bus::AmqpSettings;
 use cache::RedisSettings;
 use clap::Args;
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
@@ -37,9 +38,15 @@ pub struct Settings {
     /// Logins of one e-mail address in 15 minutes before one succeeds
     #[arg(long, env = "LOGIN_ATTEMPTS", default_value_t = 20)]
     pub login_attempts: u32,
+    /// Most accounts that one account may follow or ask to follow
+    #[arg(long, env = "FOLLOWING_LIMIT", default_value_t = 7_500)]
+    pub following_limit: u32,
     /// MongoDB
     #[command(flatten)]
     pub mongo: MongoSettings,
+    /// RabbitMQ
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
     /// Redis
     #[command(flatten)]
     pub redis: RedisSettings,
@@ -60,9 +67,9 @@ pub struct MigrateSettings {
     /// MongoDB
     #[command(flatten)]
     pub mongo: MongoSettings,
-    /// RabbitMQ, as `amqp://user:password@host:port/vhost` (also `AMQP_URL_FILE`)
-    #[arg(long, env = "AMQP_URL", hide_env_values = true)]
-    pub amqp_url: SecretString,
+    /// RabbitMQ
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
     /// Report on every account, not only on those that are not complete yet
     #[arg(long)]
     pub examine_all: bool,

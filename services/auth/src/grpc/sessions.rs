@@ -5,9 +5,9 @@ use contracts::{
         CheckSessionRequest, CheckSessionResponse, GetKeysRequest, GetKeysResponse,
         sessions_service_server::SessionsService,
     },
-    status,
+    rpc::parse_id,
 };
-use domain::{ErrorKind, SessionId};
+use domain::SessionId;
 use tokens::Signer;
 use tonic::{Request, Response, Status};
 
@@ -33,11 +33,7 @@ impl SessionsService for SessionsApi {
         &self,
         request: Request<CheckSessionRequest>,
     ) -> Result<Response<CheckSessionResponse>, Status> {
-        let id: SessionId = request
-            .into_inner()
-            .session_id
-            .parse()
-            .map_err(|error: domain::InvalidId| status(ErrorKind::Invalid, error.to_string()))?;
+        let id: SessionId = parse_id(&request.into_inner().session_id)?;
         let is_alive = self.sessions.is_alive(id).await.map_err(refuse)?;
         Ok(Response::new(CheckSessionResponse { is_alive }))
     }

@@ -1,15 +1,11 @@
 use contracts::{
     auth::v1::{GetUsersRequest, GetUsersResponse, User, users_service_server::UsersService},
-    status,
+    rpc::parse_ids,
 };
-use domain::{ErrorKind, UserId};
 use tonic::{Request, Response, Status};
 
 use super::refuse;
 use crate::mongo::Users;
-
-/// Most ids in one call.
-const IDS_MAX: usize = 1_000;
 
 pub(crate) struct UsersApi {
     pub(crate) users: Users,
@@ -21,16 +17,7 @@ impl UsersService for UsersApi {
         &self,
         request: Request<GetUsersRequest>,
     ) -> Result<Response<GetUsersResponse>, Status> {
-        let ids = request.into_inner().user_ids;
-        if ids.len() > IDS_MAX {
-            let message = format!("at most {IDS_MAX} ids");
-            return Err(status(ErrorKind::Invalid, message));
-        }
-        let ids: Vec<UserId> = ids
-            .iter()
-            .map(|id| id.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|error: domain::InvalidId| status(ErrorKind::Invalid, error.to_string()))?;
+        let ids = parse_ids(&request.into_inner().user_ids)?;
         let users = self
             .users
             .find_many(&ids)

@@ -16,6 +16,6 @@ pub(crate) async fn handle(
     target: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let target = UserRef::parse(&target).ok_or(AuthError::UserNotFound)?;
-    let user = accounts.visible_to(caller.user_id, &target).await?;
+    let user = accounts.visible_to(caller.user_id, target).await?;
     Ok(HttpResponse::Ok().json(OtherUserView::from(user)))
 }

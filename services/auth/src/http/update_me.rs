@@ -1,7 +1,7 @@
 use actix_web::{HttpResponse, web::Data};
 use domain::{NotificationSettings, PrivacySettings};
 use garde::Validate;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use web::{ApiError, Caller, Object, ValidJson, actix_web};
 
 use super::view::OwnUserView;
@@ -14,7 +14,7 @@ use crate::accounts::{Accounts, ProfileChange, SettingsChange};
 pub(crate) struct Body {
     full_name: Option<String>,
     bio: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "web::given")]
     avatar_url: Option<Option<String>>,
     username: Option<String>,
     is_private: Option<bool>,
@@ -56,11 +56,6 @@ struct NotificationsBody {
 #[serde(deny_unknown_fields)]
 struct LimitsBody {
     daily_minutes: Option<u32>,
-}
-
-/// Tells `null` (take it away) from absent (leave it).
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl From<Body> for ProfileChange {

@@ -5,7 +5,11 @@ use domain::{Role, Timestamp, User, UserId, UserSettings};
 use serde::Serialize;
 use web::actix_web;
 
-use crate::sessions::{Device, LoggedIn};
+use crate::{
+    follows::Standing,
+    relations::Related,
+    sessions::{Device, LoggedIn},
+};
 
 /// An account as everybody may see it.
 #[derive(Serialize)]
@@ -32,9 +36,9 @@ pub(crate) struct OtherUserView {
     relation: RelationView,
 }
 
-/// What is between the caller and an account. Nobody can follow, block or
-/// mute yet, so everything is false.
-#[derive(Default, Serialize)]
+/// What is between the caller and an account. Whether it blocks the caller is
+/// not told.
+#[derive(Serialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own, as clients read it"
@@ -45,6 +49,13 @@ struct RelationView {
     requested: bool,
     blocking: bool,
     muting: bool,
+}
+
+/// The answer to a follow or its end.
+#[derive(Serialize)]
+pub(crate) struct StandingView {
+    following: bool,
+    requested: bool,
 }
 
 /// The caller's own account.
@@ -86,11 +97,27 @@ impl From<User> for UserView {
     }
 }
 
-impl From<User> for OtherUserView {
-    fn from(user: User) -> Self {
+impl From<Related> for OtherUserView {
+    fn from(related: Related) -> Self {
+        let relation = related.relation;
         Self {
-            user: user.into(),
-            relation: RelationView::default(),
+            user: related.user.into(),
+            relation: RelationView {
+                following: relation.following,
+                followed_by: relation.followed_by,
+                requested: relation.requested,
+                blocking: relation.blocking,
+                muting: relation.muting,
+            },
+        }
+    }
+}
+
+impl From<Standing> for StandingView {
+    fn from(standing: Standing) -> Self {
+        Self {
+            following: standing.following,
+            requested: standing.requested,
         }
     }
 }

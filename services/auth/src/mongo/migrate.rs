@@ -69,7 +69,7 @@ impl fmt::Display for MigrationReport {
 /// Running it again changes nothing. It looks at accounts that are not
 /// complete; `examine_all` repeats the report for all of them.
 pub async fn migrate(settings: &MigrateSettings) -> anyhow::Result<MigrationReport> {
-    bus::declare_topology(settings.amqp_url.expose_secret())
+    bus::declare_topology(settings.amqp.amqp_url.expose_secret())
         .await
         .context("rabbitmq topology")?;
     let store = Store::connect(&settings.mongo, "auth migrate").await?;

@@ -109,7 +109,11 @@ impl SessionStore {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Session>, StoreError> {
-        let mut filter = doc! { "revoked_at": { "$gte": since }, "expires_at": { "$gt": now } };
+        let mut filter = doc! {
+            // The type is that of the partial index, which is not used without it.
+            "revoked_at": { "$gte": since, "$type": "date" },
+            "expires_at": { "$gt": now },
+        };
         if let Some((at, id)) = after {
             let later = doc! { "revoked_at": { "$gt": at } };
             let same_moment = doc! { "revoked_at": at, "_id": { "$gt": id } };

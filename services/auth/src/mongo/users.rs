@@ -1,11 +1,11 @@
-use bson::{Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId, serialize_to_bson};
+use bson::{Document, RawDocument, RawDocumentBuf, doc, serialize_to_bson};
 use domain::{Session, Timestamp, User, UserId, UserSettings, Username};
 use futures_util::{FutureExt, TryStreamExt};
-use mongodb::{Collection, options::ReturnDocument};
-use store::{Operation, Store, StoreError};
+use mongodb::{ClientSession, Collection, options::ReturnDocument};
+use store::{Operation, Store, StoreError, readable};
 
 use super::{indexes, sessions};
-use crate::AuthError;
+use crate::{AuthError, accounts::UserRef};
 
 /// The `users` collection.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub(crate) struct Users {
 }
 
 /// Checked changes of an account; `None` is left as it is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct UserChanges {
     pub(crate) full_name: Option<String>,
     pub(crate) bio: Option<String>,
@@ -110,29 +110,12 @@ impl Users {
             .map_err(taken)
     }
 
-    async fn find_one(
-        &self,
-        operation: Operation,
-        filter: Document,
-    ) -> Result<Option<User>, StoreError> {
-        let documents = self.documents.clone();
-        let find = async move { documents.find_one(filter).await };
-        let document = self.store.run(operation, find).await?;
-        Ok(document.as_deref().and_then(readable))
-    }
-
-    pub(crate) async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.find_one(operation("find"), doc! { "_id": id }).await
-    }
-
-    pub(crate) async fn find_by_name(&self, lower: &str) -> Result<Option<User>, StoreError> {
-        let filter = doc! { "username_lower": lower };
-        self.find_one(operation("find_by_name"), filter).await
-    }
-
     pub(crate) async fn find_by_email(&self, lower: &str) -> Result<Option<User>, StoreError> {
-        let filter = doc! { "email_lower": lower };
-        self.find_one(operation("find_by_email"), filter).await
+        let documents = self.documents.clone();
+        let filter = doc! { "email_lower": text(lower) };
+        let find = async move { documents.find_one(filter).await };
+        let document = self.store.run(operation("find_by_email"), find).await?;
+        Ok(document.as_deref().and_then(account))
     }
 
     /// Those of `ids` that exist, in no order.
@@ -141,27 +124,49 @@ impl Users {
         let documents = self.documents.clone();
         let find = async move { documents.find(filter).await?.try_collect().await };
         let documents: Vec<RawDocumentBuf> = self.store.run(operation("find_many"), find).await?;
-        Ok(documents.iter().filter_map(|raw| readable(raw)).collect())
+        Ok(documents.iter().filter_map(|raw| account(raw)).collect())
     }
 
-    /// Changes an account and returns it as it is then.
+    /// The account that `target` names, as `session` sees it.
+    pub(crate) async fn find_in(
+        &self,
+        session: &mut ClientSession,
+        target: &UserRef,
+    ) -> mongodb::error::Result<Option<User>> {
+        let filter = match target {
+            UserRef::Id(id) => doc! { "_id": *id },
+            UserRef::Name(lower) => doc! { "username_lower": text(lower) },
+        };
+        let document = self.documents.find_one(filter).session(session).await?;
+        Ok(document.as_deref().and_then(account))
+    }
+
+    /// Those of `ids` that exist as `session` sees them, in no order.
+    pub(crate) async fn find_many_in(
+        &self,
+        session: &mut ClientSession,
+        ids: &[UserId],
+    ) -> mongodb::error::Result<Vec<User>> {
+        let find = self.documents.find(doc! { "_id": { "$in": ids } });
+        let mut documents = find.session(&mut *session).await?;
+        let documents: Vec<RawDocumentBuf> = documents.stream(session).try_collect().await?;
+        Ok(documents.iter().filter_map(|raw| account(raw)).collect())
+    }
+
+    /// Changes an account in the transaction of `session` and returns it as it
+    /// is then. A collision is to be understood with [`taken`].
     pub(crate) async fn change(
         &self,
+        session: &mut ClientSession,
         id: UserId,
         changes: UserChanges,
         now: Timestamp,
-    ) -> Result<Option<User>, AuthError> {
-        let collection = self.collection.clone();
-        let change = async move {
-            collection
-                .find_one_and_update(doc! { "_id": id }, doc! { "$set": changes.into_set(now)? })
-                .return_document(ReturnDocument::After)
-                .await
-        };
-        self.store
-            .run(operation("change"), change)
+    ) -> mongodb::error::Result<Option<User>> {
+        self.collection
+            .find_one_and_update(doc! { "_id": id }, doc! { "$set": changes.into_set(now)? })
+            .return_document(ReturnDocument::After)
+            .session(session)
             .await
-            .map_err(taken)
     }
 
     /// Replaces the password hash, unless it was changed since `old` was read.
@@ -183,20 +188,19 @@ impl Users {
     }
 }
 
-/// The account in a document. One that the predecessor left unreadable is not
-/// there until an operator has mended it; `auth migrate` names it.
-fn readable(raw: &RawDocument) -> Option<User> {
-    let account = bson::deserialize_from_slice(raw.as_bytes()).ok();
-    if account.is_none() {
-        let id = raw.get_object_id("_id").map(ObjectId::to_hex);
-        // Without the error, which would quote the value.
-        tracing::warn!(user.id = id.unwrap_or_default(), "account cannot be read");
-    }
-    account
+/// Matches the text `value`. The type has to be said, or the server does not
+/// use an index that is partial by it.
+fn text(value: &str) -> Document {
+    doc! { "$eq": value, "$type": "string" }
+}
+
+/// The account in a document; `auth migrate` names those that cannot be read.
+fn account(raw: &RawDocument) -> Option<User> {
+    readable("users", raw)
 }
 
 /// A collision with a unique index is somebody else's e-mail address or username.
-fn taken(error: StoreError) -> AuthError {
+pub(crate) fn taken(error: StoreError) -> AuthError {
     match error.duplicate_index() {
         Some(indexes::EMAIL) => AuthError::EmailTaken,
         Some(indexes::USERNAME) => AuthError::UsernameTaken,

@@ -1,22 +1,15 @@
-use std::time::Duration;
-
 use bson::{Document, doc};
 use contracts::{
     auth::v1::{GetUsersRequest, users_service_client::UsersServiceClient},
-    rpc::{Caller, CallerChannel},
+    rpc::CallerChannel,
 };
 use testkit::Stack;
 use tonic::Code;
 
-use crate::{auth, user};
+use crate::{auth, channel, user};
 
 fn users(stack: &Stack) -> UsersServiceClient<CallerChannel> {
-    let channel = Caller::channel(
-        &stack.auth_grpc_url(),
-        stack.credential(),
-        Duration::from_secs(5),
-    );
-    UsersServiceClient::new(channel.unwrap())
+    UsersServiceClient::new(channel(stack))
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn the_session_knows_the_device() {
 
 #[tokio::test]
 async fn whoever_guesses_is_held_back_for_that_account_alone() {
-    let mut builder = Stack::builder().without_gateway();
+    let mut builder = Stack::builder().without_gateway().without_posts();
     builder = builder.setting("login-attempts", "3");
     let stack = builder.setting("login-failure-time", "0s").start().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);

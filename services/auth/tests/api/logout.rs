@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use contracts::auth::v1::{CheckSessionRequest, sessions_service_client::SessionsServiceClient};
-use contracts::rpc::Caller;
 use testkit::{Stack, eventually};
 
-use crate::{auth, user};
+use crate::{auth, channel, user};
 
 async fn sessions(stack: &Stack, filter: Document) -> Vec<Document> {
     use futures_util::TryStreamExt;
@@ -21,14 +20,8 @@ async fn sessions(stack: &Stack, filter: Document) -> Vec<Document> {
 }
 
 async fn is_alive(stack: &Stack, session: &Document) -> bool {
-    let channel = Caller::channel(
-        &stack.auth_grpc_url(),
-        stack.credential(),
-        Duration::from_secs(5),
-    )
-    .unwrap();
     let session_id = session.get_object_id("_id").unwrap().to_hex();
-    let answer = SessionsServiceClient::new(channel)
+    let answer = SessionsServiceClient::new(channel(stack))
         .check_session(CheckSessionRequest { session_id })
         .await;
     answer.unwrap().into_inner().is_alive
@@ -106,6 +99,7 @@ async fn a_flushed_list_is_loaded_again() {
 async fn a_logout_while_redis_is_gone_reaches_the_list_when_it_is_back() {
     let stack = Stack::builder()
         .without_gateway()
+        .without_posts()
         .with_outages()
         .start()
         .await;

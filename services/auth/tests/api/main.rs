@@ -7,6 +7,11 @@
 )]
 
 mod access;
+mod counters;
+mod events;
+mod follow;
+mod followers;
+mod following;
 mod get_user;
 mod grpc;
 mod jwks;
@@ -14,16 +19,114 @@ mod login;
 mod logout;
 mod me;
 mod register;
+mod relations;
+mod unfollow;
 mod update_me;
 
-use testkit::{Stack, User};
+use std::time::Duration;
+
+use bson::{Document, doc};
+use contracts::rpc::{Caller, CallerChannel};
+use domain::{SessionId, UserId};
+use futures_util::TryStreamExt;
+use runtime::Clock;
+use serde_json::Value;
+use testkit::{Client, Stack, User, eventually};
+
+/// Long enough for whatever happens in the background.
+const SOON: Duration = Duration::from_secs(20);
 
 /// auth alone; tests speak to it as the gateway would.
 async fn auth() -> Stack {
-    Stack::builder().without_gateway().start().await
+    let builder = Stack::builder().without_gateway().without_posts();
+    builder.start().await
+}
+
+/// auth alone, with servers that can fail.
+async fn auth_with_outages() -> Stack {
+    let builder = Stack::builder().without_gateway().without_posts();
+    builder.with_outages().start().await
 }
 
 /// Somebody who has just registered.
 async fn user(stack: &Stack, name: &str) -> User {
     User::register(&stack.insider(), name).await
+}
+
+/// One of many, with an account that was planted and a token that was forged:
+/// registering takes a core for longer than a test has.
+struct Somebody {
+    id: String,
+    token: String,
+    client: Client,
+}
+
+impl std::ops::Deref for Somebody {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+async fn crowd(stack: &Stack, count: usize) -> Vec<Somebody> {
+    let (signer, door) = (stack.signer(), stack.insider());
+    let ids: Vec<UserId> = (0..count).map(|_| UserId::generate()).collect();
+    let accounts = ids.iter().map(|id| {
+        let username = format!("u{id}");
+        doc! { "_id": *id, "username": &username, "username_lower": &username }
+    });
+    let users = stack.mongodb().collection::<Document>("users");
+    users.insert_many(accounts).await.unwrap();
+    let lifetime = Duration::from_hours(1);
+    let somebody = |id: UserId| {
+        let now = stack.clock().now();
+        let issued = signer.issue(id, SessionId::generate(), now, lifetime);
+        let (token, _) = issued.unwrap();
+        Somebody {
+            id: id.to_string(),
+            client: door.clone().with_token(&token),
+            token,
+        }
+    };
+    ids.into_iter().map(somebody).collect()
+}
+
+/// The documents of a collection that match, by `_id`.
+async fn documents(stack: &Stack, collection: &str, filter: Document) -> Vec<Document> {
+    let collection = stack.mongodb().collection::<Document>(collection);
+    let found = collection.find(filter).sort(doc! { "_id": 1 }).await;
+    found.unwrap().try_collect().await.unwrap()
+}
+
+/// Waits until everything is counted.
+async fn counted(stack: &Stack) {
+    eventually(SOON, async || {
+        documents(stack, "follow_changes", doc! {}).await.is_empty()
+    })
+    .await;
+}
+
+/// The stored counters of an account, followers and following.
+async fn stored_counts(stack: &Stack, id: &str) -> (i64, i64) {
+    let id: UserId = id.parse().unwrap();
+    let found = documents(stack, "users", doc! { "_id": id }).await;
+    let count = |field: &str| match found[0].get(field) {
+        None => 0,
+        Some(number) => number.as_i64().unwrap(),
+    };
+    (count("followers_count"), count("following_count"))
+}
+
+/// The ids of a list's items.
+fn ids(list: &Value) -> Vec<String> {
+    let items = list["items"].as_array().unwrap();
+    let id = |item: &Value| item["_id"].as_str().unwrap().to_owned();
+    items.iter().map(id).collect()
+}
+
+/// The way to the internal API.
+fn channel(stack: &Stack) -> CallerChannel {
+    let url = stack.auth_grpc_url();
+    Caller::channel(&url, stack.credential(), SOON).unwrap()
 }

@@ -1,0 +1,204 @@
+//! Who follows an account, and whom it follows.
+
+use domain::{
+    Follow, Id, User, UserId,
+    visibility::{Sight, Viewer},
+};
+use futures_util::FutureExt;
+use mongodb::{ClientSession, error::Result};
+use store::Operation;
+use web::Paging;
+
+use crate::{
+    AuthError,
+    accounts::UserRef,
+    mongo::{EdgeRange, FollowList, Order},
+    relations::{Members, Related, Relations, viewer},
+};
+
+/// Fewest and most edges read at a time.
+const CHUNK: (usize, usize) = (50, 500);
+
+/// The place of an item in a list: its edge.
+pub(crate) type Position = Id<Follow>;
+
+/// A part of a list as somebody may see it.
+pub(crate) struct Page {
+    pub(crate) users: Vec<Related>,
+    /// The position of the last of these, if there is more.
+    pub(crate) next: Option<Position>,
+}
+
+/// Reads the lists, leaving out whoever is not for the viewer's eyes.
+#[derive(Clone)]
+pub(crate) struct FollowLists {
+    pub(crate) relations: Relations,
+}
+
+const fn operation(name: &'static str) -> Operation {
+    Operation {
+        collection: "follows",
+        name,
+    }
+}
+
+const fn oldest_first(
+    list: FollowList,
+    owner_id: UserId,
+    after: Option<Position>,
+    limit: usize,
+) -> EdgeRange {
+    EdgeRange {
+        list,
+        owner_id,
+        order: Order::OldestFirst,
+        after,
+        limit,
+    }
+}
+
+impl FollowLists {
+    /// A page of a list of the account that `target` names, newest first, as
+    /// it is at one moment. The next page goes on behind the last edge seen,
+    /// so that what comes and goes meanwhile moves nobody into it or out of it.
+    pub(crate) async fn page(
+        &self,
+        viewer_id: UserId,
+        list: FollowList,
+        target: UserRef,
+        paging: &Paging<Position>,
+    ) -> std::result::Result<Page, AuthError> {
+        let (lists, paging) = (self.clone(), paging.clone());
+        let page = self
+            .relations
+            .store
+            .snapshot(operation(list.name()), move |session| {
+                let (lists, target) = (lists.clone(), target.clone());
+                let paging = paging.clone();
+                async move {
+                    let relations = &lists.relations;
+                    let (own, target) = relations.meet(&mut *session, viewer_id, &target).await?;
+                    match may_look(own, target) {
+                        Ok((viewer, owner_id)) => {
+                            let page = lists.scan(session, &viewer, list, owner_id, &paging);
+                            page.await.map(Ok)
+                        }
+                        Err(refusal) => Ok(Err(refusal)),
+                    }
+                }
+                .boxed()
+            });
+        page.await?
+    }
+
+    /// Up to `limit` accounts that `user_id` follows, as it stands to them:
+    /// those it followed first come first, behind `after`.
+    pub(crate) async fn followees(
+        &self,
+        user_id: UserId,
+        after: Option<Position>,
+        limit: usize,
+    ) -> std::result::Result<Members, AuthError> {
+        let relations = self.relations.clone();
+        let range = oldest_first(FollowList::Following, user_id, after, limit);
+        let read = self
+            .relations
+            .store
+            .snapshot(operation("followees"), move |session| {
+                let relations = relations.clone();
+                async move { relations.members(session, user_id, range).await }.boxed()
+            });
+        Ok(read.await?)
+    }
+
+    /// Up to `limit` edges of followers of `user_id`: those who came first
+    /// come first, behind `after`.
+    pub(crate) async fn followers(
+        &self,
+        user_id: UserId,
+        after: Option<Position>,
+        limit: usize,
+    ) -> std::result::Result<Vec<Follow>, AuthError> {
+        let follows = self.relations.follows.clone();
+        let range = oldest_first(FollowList::Followers, user_id, after, limit);
+        let read = self
+            .relations
+            .store
+            .snapshot(operation("followers"), move |session| {
+                let follows = follows.clone();
+                async move { follows.page(session, range).await }.boxed()
+            });
+        Ok(read.await?)
+    }
+
+    async fn scan(
+        &self,
+        session: &mut ClientSession,
+        viewer: &Viewer,
+        list: FollowList,
+        owner_id: UserId,
+        paging: &Paging<Position>,
+    ) -> Result<Page> {
+        let mut skipped = paging.skipped();
+        let mut after = paging.after().copied();
+        let mut found = Vec::new();
+        loop {
+            let wanted = skipped + paging.limit + 1 - found.len();
+            let range = EdgeRange {
+                list,
+                owner_id,
+                order: Order::NewestFirst,
+                after,
+                limit: wanted.clamp(CHUNK.0, CHUNK.1),
+            };
+            let members = self.relations.members(&mut *session, viewer.id, range);
+            let members = members.await?;
+            for (position, related) in members.related {
+                if !related.is_visible_to(viewer, Sight::Listing) {
+                    continue;
+                }
+                if skipped > 0 {
+                    skipped -= 1;
+                } else if found.len() < paging.limit {
+                    found.push((position, related));
+                } else {
+                    return Ok(Page::new(found, true));
+                }
+            }
+            if members.is_end {
+                return Ok(Page::new(found, false));
+            }
+            after = members.last;
+        }
+    }
+}
+
+impl Page {
+    fn new(found: Vec<(Position, Related)>, has_more: bool) -> Self {
+        let last = found.last().map(|(position, _)| *position);
+        Self {
+            next: last.filter(|_| has_more),
+            users: found.into_iter().map(|(_, related)| related).collect(),
+        }
+    }
+}
+
+/// Who looks at whose list, if they may. The lists of a private account are
+/// for whoever may see what it posts.
+fn may_look(
+    own: Option<User>,
+    target: Option<Related>,
+) -> std::result::Result<(Viewer, UserId), AuthError> {
+    let viewer = viewer(own)?;
+    let target = target
+        .filter(|target| target.is_visible_to(&viewer, Sight::Profile))
+        .ok_or(AuthError::UserNotFound)?;
+    let content = Sight::Content { is_deleted: false };
+    if target.is_visible_to(&viewer, content) {
+        Ok((viewer, target.user.id))
+    } else if target.relation.blocking {
+        Err(AuthError::UserNotFound)
+    } else {
+        Err(AuthError::AccountPrivate)
+    }
+}

@@ -1,0 +1,120 @@
+use contracts::{
+    auth::v1::{
+        GetRelationsRequest, GetRelationsResponse, RelatedUser, StreamFolloweesRequest,
+        StreamFolloweesResponse, StreamFollowersRequest, StreamFollowersResponse, User, UserRole,
+        UserStatus, Viewer, relations_service_server::RelationsService,
+    },
+    rpc::{parse_id, parse_ids},
+};
+use domain::UserId;
+use futures_util::stream::{self, BoxStream};
+use tonic::{Request, Response, Status};
+
+use super::refuse;
+use crate::{
+    AuthError,
+    follow_lists::{FollowLists, Position},
+    relations::Related,
+};
+
+/// Followees in one message.
+const FOLLOWEES: usize = 500;
+/// Followers in one message.
+const FOLLOWERS: usize = 1_000;
+
+pub(crate) struct RelationsApi {
+    pub(crate) lists: FollowLists,
+}
+
+impl From<&Related> for RelatedUser {
+    fn from(related: &Related) -> Self {
+        Self {
+            user: Some(User::from(&related.user)),
+            relation: Some(related.relation.into()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl RelationsService for RelationsApi {
+    async fn get_relations(
+        &self,
+        request: Request<GetRelationsRequest>,
+    ) -> Result<Response<GetRelationsResponse>, Status> {
+        let request = request.into_inner();
+        let viewer_id: UserId = parse_id(&request.viewer_id)?;
+        let user_ids = parse_ids(&request.user_ids)?;
+        let relations = &self.lists.relations;
+        let (viewer, related) = relations.of(viewer_id, user_ids).await.map_err(refuse)?;
+        let viewer = viewer.ok_or_else(|| refuse(AuthError::UserNotFound))?;
+        Ok(Response::new(GetRelationsResponse {
+            viewer: Some(Viewer {
+                role: UserRole::from(viewer.role).into(),
+                status: UserStatus::from(viewer.status).into(),
+            }),
+            users: related.iter().map(RelatedUser::from).collect(),
+        }))
+    }
+
+    type StreamFolloweesStream = BoxStream<'static, Result<StreamFolloweesResponse, Status>>;
+
+    /// Each message is read when the one before it is on its way, and nothing
+    /// is when the caller has gone.
+    async fn stream_followees(
+        &self,
+        request: Request<StreamFolloweesRequest>,
+    ) -> Result<Response<Self::StreamFolloweesStream>, Status> {
+        let user_id: UserId = parse_id(&request.into_inner().user_id)?;
+        let lists = self.lists.clone();
+        let messages = stream::try_unfold(Some(None), move |after: Option<Option<Position>>| {
+            let lists = lists.clone();
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let members = lists.followees(user_id, after, FOLLOWEES);
+                let members = members.await.map_err(refuse)?;
+                let Some(last) = members.last else {
+                    return Ok(None);
+                };
+                let users = members.related.iter();
+                let users = users.map(|(_, related)| related.into()).collect();
+                let next = (!members.is_end).then_some(Some(last));
+                Ok(Some((StreamFolloweesResponse { users }, next)))
+            }
+        });
+        Ok(Response::new(Box::pin(messages)))
+    }
+
+    type StreamFollowersStream = BoxStream<'static, Result<StreamFollowersResponse, Status>>;
+
+    async fn stream_followers(
+        &self,
+        request: Request<StreamFollowersRequest>,
+    ) -> Result<Response<Self::StreamFollowersStream>, Status> {
+        let request = request.into_inner();
+        let user_id: UserId = parse_id(&request.user_id)?;
+        let after: Option<Position> = match request.after_position.as_str() {
+            "" => None,
+            position => Some(parse_id(position)?),
+        };
+        let lists = self.lists.clone();
+        let messages = stream::try_unfold(Some(after), move |after| {
+            let lists = lists.clone();
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let edges = lists.followers(user_id, after, FOLLOWERS);
+                let edges = edges.await.map_err(refuse)?;
+                let Some(last) = edges.last().map(|edge| edge.id) else {
+                    return Ok(None);
+                };
+                let followers = edges.iter().map(|edge| edge.follower_id.to_string());
+                let message = StreamFollowersResponse {
+                    user_ids: followers.collect(),
+                    position: last.to_string(),
+                };
+                let next = (edges.len() == FOLLOWERS).then_some(Some(last));
+                Ok(Some((message, next)))
+            }
+        });
+        Ok(Response::new(Box::pin(messages)))
+    }
+}

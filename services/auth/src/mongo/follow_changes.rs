@@ -1,0 +1,141 @@
+use std::{sync::Arc, time::Duration};
+
+use bson::doc;
+use domain::{Id, UserId};
+use futures_util::TryStreamExt;
+use mongodb::{ClientSession, Collection, error::Result};
+use serde::{Deserialize, Serialize};
+use store::{Operation, Store, StoreError};
+use tokio::sync::Notify;
+
+use super::{
+    follows::{FollowList, Total, by_name, either_way},
+    indexes,
+};
+
+/// The collection's name.
+pub(crate) const NAME: &str = "follow_changes";
+
+/// An accepted follow that came or went and is not in the counters of the two
+/// accounts yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FollowChange {
+    #[serde(rename = "_id")]
+    pub(crate) id: Id<FollowChange>,
+    pub(crate) follower_id: UserId,
+    pub(crate) followee_id: UserId,
+    /// 1 or −1.
+    pub(crate) delta: i64,
+}
+
+/// The `follow_changes` collection. A row is written in the transaction that
+/// changes an edge and removed in the one that counts it, so that at every
+/// moment an account's counter and its rows together make the number of its edges.
+#[derive(Clone)]
+pub(crate) struct FollowChanges {
+    store: Store,
+    rows: Collection<FollowChange>,
+    written: Arc<Notify>,
+}
+
+impl FollowChanges {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            rows: store.collection(NAME),
+            written: Arc::default(),
+        }
+    }
+
+    pub(crate) async fn insert(
+        &self,
+        session: &mut ClientSession,
+        change: &FollowChange,
+    ) -> Result<()> {
+        self.rows.insert_one(change).session(session).await?;
+        Ok(())
+    }
+
+    /// Tells whoever counts in this process that there is something to count.
+    pub(crate) fn wake(&self) {
+        self.written.notify_one();
+    }
+
+    /// Resolves at the next [`FollowChanges::wake`], or after `longest`: the
+    /// commit may have been that of another replica.
+    pub(crate) async fn written(&self, longest: Duration) {
+        // Woken or not, the next step is to look.
+        let _ = tokio::time::timeout(longest, self.written.notified()).await;
+    }
+
+    /// Up to `limit` rows, oldest first.
+    pub(crate) async fn oldest(
+        &self,
+        limit: i64,
+    ) -> std::result::Result<Vec<FollowChange>, StoreError> {
+        let rows = self.rows.clone();
+        let oldest = async move {
+            let sorted = rows.find(doc! {}).sort(doc! { "_id": 1 });
+            sorted.limit(limit).await?.try_collect().await
+        };
+        let operation = Operation {
+            collection: NAME,
+            name: "oldest",
+        };
+        self.store.run(operation, oldest).await
+    }
+
+    /// Removes rows; returns how many of them were still there.
+    pub(crate) async fn remove(
+        &self,
+        session: &mut ClientSession,
+        ids: &[Id<FollowChange>],
+    ) -> Result<usize> {
+        let remove = self.rows.delete_many(doc! { "_id": { "$in": ids } });
+        let removed = remove.session(session).await?.deleted_count;
+        Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+    }
+
+    /// The rows between `user_id` and any of `others`.
+    pub(crate) async fn between(
+        &self,
+        session: &mut ClientSession,
+        user_id: UserId,
+        others: &[UserId],
+    ) -> Result<Vec<FollowChange>> {
+        let filter = either_way(("follower_id", "followee_id"), user_id, others);
+        let find = self.rows.find(filter).hint(by_name(indexes::FOLLOW_CHANGE));
+        let mut rows = find.session(&mut *session).await?;
+        rows.stream(session).try_collect().await
+    }
+
+    /// What the counter of `list` lacks for `user_id`.
+    pub(crate) async fn lacking(
+        &self,
+        session: &mut ClientSession,
+        list: FollowList,
+        user_id: UserId,
+    ) -> Result<i64> {
+        let totals = self.totals(session, list, &[user_id]).await?;
+        Ok(totals.first().map_or(0, |total| total.total))
+    }
+
+    /// What the counter of `list` lacks for each of `user_ids`, without those
+    /// that have no rows.
+    pub(super) async fn totals(
+        &self,
+        session: &mut ClientSession,
+        list: FollowList,
+        user_ids: &[UserId],
+    ) -> Result<Vec<Total>> {
+        let owner = list.owner_field();
+        let sum = doc! { "_id": format!("${owner}"), "total": { "$sum": "$delta" } };
+        let pipeline = [
+            doc! { "$match": { owner: { "$in": user_ids } } },
+            doc! { "$group": sum },
+        ];
+        let totals = self.rows.aggregate(pipeline).with_type::<Total>();
+        let mut totals = totals.session(&mut *session).await?;
+        totals.stream(session).try_collect().await
+    }
+}

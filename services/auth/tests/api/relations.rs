@@ -1,0 +1,205 @@
+use bson::{Document, doc, oid::ObjectId};
+use contracts::{
+    auth::v1::{
+        GetRelationsRequest, RelatedUser, Relation, StreamFolloweesRequest,
+        StreamFolloweesResponse, StreamFollowersRequest, StreamFollowersResponse, UserRole,
+        UserStatus, relations_service_client::RelationsServiceClient,
+    },
+    rpc::CallerChannel,
+};
+use domain::UserId;
+use testkit::{Stack, User};
+use tonic::Code;
+
+use crate::{auth, channel, crowd, user};
+
+fn relations(stack: &Stack) -> RelationsServiceClient<CallerChannel> {
+    RelationsServiceClient::new(channel(stack))
+}
+
+async fn relation(stack: &Stack, viewer: &User, other: &User) -> RelatedUser {
+    let request = GetRelationsRequest {
+        viewer_id: viewer.id.clone(),
+        user_ids: vec![other.id.clone(), ObjectId::new().to_hex()],
+    };
+    let answer = relations(stack).get_relations(request).await.unwrap();
+    let [related] = answer.into_inner().users.try_into().unwrap();
+    related
+}
+
+#[tokio::test]
+async fn what_stands_between_two_accounts_is_told_as_each_stands_to_the_other() {
+    let stack = auth().await;
+    let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
+    let cy = user(&stack, "cy").await;
+    ana.follow(&bo).await;
+    stack.make_private(&cy).await;
+    ana.follow(&cy).await;
+    stack.mute(&ana, &bo).await;
+    stack.block(&bo, &ana).await;
+    stack.block(&cy, &bo).await;
+    let seen = relation(&stack, &ana, &bo).await;
+    let expected = Relation {
+        following: true,
+        muting: true,
+        blocked_by: true,
+        ..Relation::default()
+    };
+    assert_eq!(seen.relation, Some(expected));
+    let account = seen.user.unwrap();
+    assert_eq!(
+        (account.id, account.username),
+        (bo.id.clone(), bo.username.clone())
+    );
+    // A mute is nobody else's business.
+    let expected = Relation {
+        followed_by: true,
+        blocking: true,
+        ..Relation::default()
+    };
+    assert_eq!(relation(&stack, &bo, &ana).await.relation, Some(expected));
+    let seen = relation(&stack, &ana, &cy).await;
+    let expected = Relation {
+        requested: true,
+        ..Relation::default()
+    };
+    assert_eq!(seen.relation, Some(expected));
+    assert!(seen.user.unwrap().is_private);
+    let nothing = Some(Relation::default());
+    assert_eq!(relation(&stack, &cy, &ana).await.relation, nothing);
+}
+
+#[tokio::test]
+async fn the_viewer_is_told_of_too_and_may_be_among_the_others() {
+    let stack = auth().await;
+    let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
+    ana.follow(&bo).await;
+    stack.make_moderator(&ana).await;
+    stack.suspend(&ana).await;
+    let request = GetRelationsRequest {
+        viewer_id: ana.id.clone(),
+        user_ids: vec![ana.id.clone(), bo.id.clone(), bo.id.clone()],
+    };
+    let answer = relations(&stack).get_relations(request).await.unwrap();
+    let answer = answer.into_inner();
+    let viewer = answer.viewer.unwrap();
+    assert_eq!(viewer.role(), UserRole::Moderator);
+    assert_eq!(viewer.status(), UserStatus::Suspended);
+    let mut ids: Vec<_> = answer
+        .users
+        .into_iter()
+        .map(|it| it.user.unwrap())
+        .collect();
+    ids.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut expected = vec![(ana.id.clone(), 1, 0), (bo.id.clone(), 0, 1)];
+    expected.sort();
+    let seen = ids
+        .into_iter()
+        .map(|it| (it.id, it.following_count, it.followers_count));
+    assert_eq!(seen.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn nobody_in_particular_is_not_found_and_nonsense_is_refused() {
+    let stack = auth().await;
+    let ana = user(&stack, "ana").await;
+    let unknown = ObjectId::new().to_hex();
+    for (viewer_id, user_ids, code) in [
+        (unknown.clone(), vec![ana.id.clone()], Code::NotFound),
+        ("ana".to_owned(), vec![], Code::InvalidArgument),
+        (ana.id.clone(), vec!["bo".to_owned()], Code::InvalidArgument),
+        (ana.id.clone(), vec![unknown; 1_001], Code::InvalidArgument),
+    ] {
+        let request = GetRelationsRequest {
+            viewer_id,
+            user_ids,
+        };
+        let refused = relations(&stack).get_relations(request).await;
+        assert_eq!(refused.unwrap_err().code(), code);
+    }
+}
+
+/// Plants follows in the order of `pairs`, follower first.
+async fn plant(stack: &Stack, pairs: impl Iterator<Item = (String, String)>, status: &str) {
+    let id = |text: &str| text.parse::<UserId>().unwrap();
+    let edges = pairs.map(|(follower, followee)| {
+        doc! {
+            "_id": ObjectId::new(),
+            "follower_id": id(&follower),
+            "followee_id": id(&followee),
+            "status": status,
+            "created_at": bson::DateTime::now(),
+        }
+    });
+    let follows = stack.mongodb().collection::<Document>("follows");
+    follows.insert_many(edges).await.unwrap();
+}
+
+async fn followees(stack: &Stack, user_id: &str) -> Vec<StreamFolloweesResponse> {
+    let request = StreamFolloweesRequest {
+        user_id: user_id.to_owned(),
+    };
+    let answer = relations(stack).stream_followees(request).await.unwrap();
+    let (mut stream, mut messages) = (answer.into_inner(), Vec::new());
+    while let Some(message) = stream.message().await.unwrap() {
+        messages.push(message);
+    }
+    messages
+}
+
+#[tokio::test]
+async fn everybody_whom_an_account_follows_is_streamed_in_the_order_of_the_follows() {
+    let stack = auth().await;
+    let ana = user(&stack, "ana").await;
+    let others = crowd(&stack, 1_203).await;
+    let (followed, asked) = others.split_at(1_200);
+    let from_ana = |id: &str| (ana.id.clone(), id.to_owned());
+    // Not in the order of the accounts.
+    let order: Vec<&str> = followed.iter().rev().map(|it| it.id.as_str()).collect();
+    plant(&stack, order.iter().map(|id| from_ana(id)), "accepted").await;
+    plant(&stack, asked.iter().map(|it| from_ana(&it.id)), "pending").await;
+    let messages = followees(&stack, &ana.id).await;
+    let sizes: Vec<usize> = messages.iter().map(|it| it.users.len()).collect();
+    assert_eq!(sizes, [500, 500, 200]);
+    let users: Vec<_> = messages.into_iter().flat_map(|it| it.users).collect();
+    assert!(users.iter().all(|it| it.relation.unwrap().following));
+    let ids = users.into_iter().map(|it| it.user.unwrap().id);
+    assert_eq!(ids.collect::<Vec<_>>(), order);
+    assert_eq!(followees(&stack, &others[0].id).await, []);
+}
+
+async fn followers(stack: &Stack, owner: &User, after: &str) -> Vec<StreamFollowersResponse> {
+    let request = StreamFollowersRequest {
+        user_id: owner.id.clone(),
+        after_position: after.to_owned(),
+    };
+    let answer = relations(stack).stream_followers(request).await.unwrap();
+    let (mut stream, mut messages) = (answer.into_inner(), Vec::new());
+    while let Some(message) = stream.message().await.unwrap() {
+        messages.push(message);
+    }
+    messages
+}
+
+#[tokio::test]
+async fn everybody_who_follows_an_account_is_streamed_and_a_broken_stream_goes_on() {
+    let stack = auth().await;
+    let ana = user(&stack, "ana").await;
+    let order: Vec<String> = (0..2_000).map(|_| ObjectId::new().to_hex()).collect();
+    let to_ana = |id: &String| (id.clone(), ana.id.clone());
+    plant(&stack, order.iter().map(to_ana), "accepted").await;
+    let asking = [ObjectId::new().to_hex()];
+    plant(&stack, asking.iter().map(to_ana), "pending").await;
+    let [first, second] = followers(&stack, &ana, "").await.try_into().unwrap();
+    assert_eq!(first.user_ids, order[..1_000]);
+    assert_eq!(second.user_ids, order[1_000..]);
+    let rest = followers(&stack, &ana, &first.position).await;
+    assert_eq!(rest, std::slice::from_ref(&second));
+    assert_eq!(followers(&stack, &ana, &second.position).await, []);
+    let request = StreamFollowersRequest {
+        user_id: ana.id.clone(),
+        after_position: "nowhere".to_owned(),
+    };
+    let refused = relations(&stack).stream_followers(request).await;
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+}
