@@ -1,0 +1,206 @@
+//! The composition root: the only place that names concrete adapters.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use bus::{Publisher, Relay};
+use contracts::{
+    posts::v1::{
+        counters_service_server::CountersServiceServer, posts_service_server::PostsServiceServer,
+    },
+    rpc::RpcServer,
+};
+use runtime::{
+    Clock, Readiness, Shutdown,
+    admin::{AdminServer, RenderMetrics},
+};
+use store::{Lease, Outbox, Store};
+use tokens::{Verifier, follow_keys};
+use tokio::time::sleep;
+use web::{Authenticator, HttpServer, actix_web::web::Data};
+
+use crate::{
+    Settings,
+    grpc::{CountersApi, PostsApi},
+    http,
+    mongo::{LEASES, OUTBOX, PostCounts, PostStore},
+    people::People,
+    posts::Posts,
+};
+
+/// Tokens that the service remembers as verified.
+const REMEMBERED_TOKENS: usize = 10_000;
+/// Between two looks whether the first keys are there.
+const KEYS_PAUSE: Duration = Duration::from_millis(20);
+
+/// The service with its ports taken, not yet serving.
+pub struct App {
+    settings: Settings,
+    shutdown: Shutdown,
+    readiness: Readiness,
+    http: HttpServer,
+    grpc: RpcServer,
+    admin: AdminServer,
+    addresses: Addresses,
+    posts: Posts,
+    counts: PostCounts,
+    verifier: Arc<Verifier>,
+    authenticator: Data<Authenticator>,
+    publisher: Publisher,
+    outbox: Outbox,
+    store: Store,
+}
+
+struct Addresses {
+    http: SocketAddr,
+    grpc: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl App {
+    /// Takes the ports and puts the parts together. What the service depends
+    /// on need not be up.
+    pub async fn build(
+        settings: Settings,
+        shutdown: Shutdown,
+        clock: Arc<dyn Clock>,
+        metrics: RenderMetrics,
+    ) -> anyhow::Result<Self> {
+        let readiness = Readiness::new(&shutdown);
+        let store = Store::connect(&settings.mongo, "posts").await?;
+        let publisher = Publisher::new(&settings.amqp, "posts");
+        let outbox = Outbox::new(&store, OUTBOX);
+        let counts = PostCounts::new(&store, outbox.clone());
+        let posts = Posts {
+            store: PostStore::new(&store, counts.clone(), outbox.clone()),
+            people: People::connect(&settings)?,
+            clock: Arc::clone(&clock),
+        };
+        let verifier = Arc::new(Verifier::new(REMEMBERED_TOKENS));
+
+        let http = HttpServer::bind(settings.http_addr)
+            .with_context(|| format!("cannot listen on {}", settings.http_addr))?;
+        let credential = settings.credential.service_credential.clone();
+        let grpc = RpcServer::bind(settings.grpc_addr, credential)
+            .await
+            .with_context(|| format!("cannot listen on {}", settings.grpc_addr))?;
+        let admin_addr = settings.lifecycle.admin_addr;
+        let admin = AdminServer::bind(admin_addr, readiness.clone(), metrics)
+            .await
+            .with_context(|| format!("cannot listen on {admin_addr}"))?;
+        let addresses = Addresses {
+            http: http.local_addr()?,
+            grpc: grpc.local_addr()?,
+            admin: admin.local_addr()?,
+        };
+        Ok(Self {
+            settings,
+            shutdown,
+            readiness,
+            http,
+            grpc,
+            admin,
+            addresses,
+            posts,
+            counts,
+            authenticator: Data::new(Authenticator::new(Arc::clone(&verifier), clock)),
+            verifier,
+            publisher,
+            outbox,
+            store,
+        })
+    }
+
+    /// Where the HTTP API is bound.
+    #[must_use]
+    pub fn http_addr(&self) -> SocketAddr {
+        self.addresses.http
+    }
+
+    /// Where the gRPC API is bound.
+    #[must_use]
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.addresses.grpc
+    }
+
+    /// Where the admin port is bound.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.addresses.admin
+    }
+
+    /// Serves until the drain is over.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Self {
+            settings,
+            shutdown,
+            readiness,
+            posts,
+            counts,
+            verifier,
+            publisher,
+            outbox,
+            store,
+            ..
+        } = self;
+        let lifecycle = &settings.lifecycle;
+        self.admin.spawn(&shutdown);
+
+        let relay = Relay {
+            outbox,
+            lease: Lease::new(&store, LEASES, "relay"),
+            publisher: publisher.clone(),
+        };
+        shutdown.spawn(relay.run(shutdown.clone()));
+        shutdown.spawn_until_drain(publisher.watch(readiness.clone()));
+        shutdown.spawn_until_drain(store.watch(readiness.clone()));
+        let people = posts.people.clone();
+        shutdown.spawn_until_drain(follow_keys(Arc::clone(&verifier), async move || {
+            people.keys().await
+        }));
+        shutdown.spawn_until_drain({
+            let readiness = readiness.clone();
+            async move {
+                while !verifier.has_keys() {
+                    sleep(KEYS_PAUSE).await;
+                }
+                readiness.set_started();
+            }
+        });
+
+        let counters = CountersServiceServer::new(CountersApi {
+            posts: posts.store.clone(),
+            counts,
+            clock: Arc::clone(&posts.clock),
+        });
+        let service = PostsServiceServer::new(PostsApi {
+            store: posts.store.clone(),
+        });
+        let register = |routes: &mut tonic::service::RoutesBuilder| {
+            routes.add_service(service).add_service(counters);
+        };
+        self.grpc
+            .spawn(register, &shutdown, lifecycle.drain_delay)
+            .await?;
+        let posts = Data::new(posts);
+        self.http.spawn(
+            "posts",
+            http::routes(),
+            move |config| {
+                config.app_data(posts.clone());
+            },
+            self.authenticator,
+            settings.credential.service_credential.clone(),
+            readiness,
+            lifecycle,
+            &shutdown,
+        )?;
+        tracing::info!(
+            http = %self.addresses.http,
+            grpc = %self.addresses.grpc,
+            admin = %self.addresses.admin,
+            "serving"
+        );
+        shutdown.run_to_end(lifecycle).await
+    }
+}

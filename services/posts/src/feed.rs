@@ -1,0 +1,90 @@
+//! Posts as lists, newest first: the home feed and an author's page.
+
+use std::collections::HashMap;
+
+use domain::{PostId, UserId, visibility::Sight};
+use web::Paging;
+
+use crate::{
+    PostError,
+    mongo::Position,
+    people::Sights,
+    posts::{Posts, SeenPost},
+};
+
+/// A part of a list of posts.
+pub(crate) struct Page {
+    pub(crate) posts: Vec<SeenPost>,
+    /// Where it goes on, if it does.
+    pub(crate) next: Option<Position>,
+}
+
+impl Posts {
+    /// The posts of `viewer` and of everybody whom they follow.
+    pub(crate) async fn feed(
+        &self,
+        viewer: UserId,
+        paging: &Paging<Position>,
+    ) -> Result<Page, PostError> {
+        let sight = |is_deleted| Sight::Feed { is_deleted };
+        let sights = self.people.followees(viewer).await?;
+        let authors = sights.everybody(sight(false));
+        self.page(&sights, &authors, sight, paging).await
+    }
+
+    /// The posts of one author as `viewer` sees them.
+    pub(crate) async fn by_author(
+        &self,
+        viewer: UserId,
+        author: UserId,
+        paging: &Paging<Position>,
+    ) -> Result<Page, PostError> {
+        let sight = |is_deleted| Sight::Content { is_deleted };
+        let sights = self.people.related(viewer, &[author]).await?;
+        let person = sights.of(author, Sight::Profile);
+        let person = person.ok_or(PostError::UserNotFound)?;
+        if sights.of(author, sight(false)).is_none() {
+            return Err(if person.is_blocked() {
+                PostError::UserNotFound
+            } else {
+                PostError::AccountPrivate
+            });
+        }
+        self.page(&sights, &[author], sight, paging).await
+    }
+
+    /// The list goes by position, so that what is deleted or edited while
+    /// somebody pages shifts nothing.
+    async fn page(
+        &self,
+        sights: &Sights,
+        authors: &[UserId],
+        sight: impl Fn(bool) -> Sight,
+        paging: &Paging<Position>,
+    ) -> Result<Page, PostError> {
+        let end = paging.skipped() + paging.limit;
+        let after = paging.after().copied();
+        let mut positions = self.store.newest(authors, after, end + 1).await?;
+        let has_more = positions.len() > end;
+        positions.truncate(end);
+        let next = positions.last().copied().filter(|_| has_more);
+        let ids: Vec<PostId> = positions
+            .into_iter()
+            .skip(paging.skipped())
+            .map(|Position(_, id)| id)
+            .collect();
+        let found = self.store.find_many(&ids).await?;
+        let mut found: HashMap<_, _> = found.into_iter().map(|post| (post.id, post)).collect();
+        let posts = ids.iter().filter_map(|id| {
+            let post = found.remove(id)?;
+            // Since the list was read it may have been deleted.
+            let sight = sight(post.deleted_at.is_some());
+            let author = sights.of(post.user_id, sight)?.clone();
+            Some(SeenPost { post, author })
+        });
+        Ok(Page {
+            posts: posts.collect(),
+            next,
+        })
+    }
+}

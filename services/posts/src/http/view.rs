@@ -1,0 +1,89 @@
+//! What clients see.
+
+use domain::{MediaType, PostId, Timestamp, UserId};
+use serde::Serialize;
+use web::{ListView, Paging};
+
+use crate::{PostError, feed::Page, mongo::Position, people::Person, posts::SeenPost};
+
+/// A post as its viewer sees it.
+#[derive(Serialize)]
+pub(crate) struct PostView {
+    #[serde(rename = "_id")]
+    id: PostId,
+    user_id: UserId,
+    user: AuthorView,
+    caption: String,
+    media_urls: Vec<String>,
+    media_type: MediaType,
+    likes_count: i64,
+    comments_count: i64,
+    saves_count: i64,
+    hashtags: Vec<String>,
+    mentions: Vec<String>,
+    location: Option<String>,
+    created_at: Timestamp,
+    edited_at: Option<Timestamp>,
+    is_liked: bool,
+    reaction: Option<String>,
+    is_saved: bool,
+}
+
+/// Who made it.
+#[derive(Serialize)]
+struct AuthorView {
+    #[serde(rename = "_id")]
+    id: UserId,
+    username: String,
+    full_name: String,
+    avatar_url: Option<String>,
+    is_verified: bool,
+}
+
+impl From<Person> for AuthorView {
+    fn from(person: Person) -> Self {
+        Self {
+            id: person.id(),
+            username: person.username,
+            full_name: person.full_name,
+            avatar_url: person.avatar_url,
+            is_verified: person.is_verified,
+        }
+    }
+}
+
+impl From<SeenPost> for PostView {
+    fn from(SeenPost { post, author }: SeenPost) -> Self {
+        Self {
+            created_at: post.created_at(),
+            id: post.id,
+            user_id: post.user_id,
+            user: author.into(),
+            caption: post.caption,
+            media_urls: post.media_urls,
+            media_type: post.media_type,
+            likes_count: post.likes_count,
+            comments_count: post.comments_count,
+            saves_count: post.saves_count,
+            hashtags: post.hashtags,
+            mentions: post.mentions,
+            location: post.location,
+            edited_at: post.edited_at,
+            // Nobody can like or save yet.
+            is_liked: false,
+            reaction: None,
+            is_saved: false,
+        }
+    }
+}
+
+/// The posts of `page` that answer `paging`.
+pub(crate) fn list(page: Page, paging: &Paging<Position>) -> ListView<PostView> {
+    let posts = page.posts.into_iter().map(PostView::from).collect();
+    ListView::new(posts, paging, page.next.as_ref())
+}
+
+/// The post that a path names; what is no id names none.
+pub(crate) fn post_id(text: &str) -> Result<PostId, PostError> {
+    text.parse().or(Err(PostError::PostNotFound))
+}

@@ -1,0 +1,109 @@
+//! `posts migrate`: indexes, queue topology, and what old posts lack.
+
+use std::fmt;
+
+use anyhow::Context;
+use bson::{Bson, Document, doc};
+use domain::{Timestamp, UserId};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use runtime::{Clock, SystemClock};
+use secrecy::ExposeSecret;
+use store::{Outbox, Store, StoreError};
+
+use super::{
+    PostCounts, PostStore,
+    authors::authors_after,
+    indexes::{self, OUTBOX, POSTS},
+};
+use crate::MigrateSettings;
+
+/// Authors looked at together.
+const PAGE: usize = 1_000;
+/// Authors counted at a time.
+const COUNTED_AT_ONCE: usize = 8;
+
+/// What a migration did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MigrationReport {
+    /// Posts that got the time at which they were made.
+    pub dated: u64,
+    /// Authors whose posts were counted.
+    pub counted: u64,
+}
+
+impl fmt::Display for MigrationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} posts dated, {} authors counted",
+            self.dated, self.counted
+        )
+    }
+}
+
+/// Creates the indexes and the queue topology, then completes old posts.
+/// Running it again changes nothing; it may run beside the service.
+pub async fn migrate(settings: &MigrateSettings) -> anyhow::Result<MigrationReport> {
+    bus::declare_topology(settings.amqp.amqp_url.expose_secret())
+        .await
+        .context("rabbitmq topology")?;
+    let store = Store::connect(&settings.mongo, "posts migrate").await?;
+    store
+        .ensure_indexes(&indexes::all())
+        .await
+        .context("mongodb indexes")?;
+    let dated = date_posts(&store).await.context("posts without a date")?;
+    let counted = count_authors(&store).await.context("authors not counted")?;
+    Ok(MigrationReport { dated, counted })
+}
+
+/// Lists are sorted by `created_at`. Where it is missing, or not a date, the
+/// `_id` knows.
+async fn date_posts(store: &Store) -> Result<u64, StoreError> {
+    let not_a_date = doc! { "$or": [
+        { "created_at": Bson::Null },
+        { "created_at": { "$type": ["string", "number"] } },
+    ] };
+    let from_id = doc! { "$convert": { "input": "$_id", "to": "date", "onError": "$$NOW" } };
+    let date = doc! { "$convert": {
+        "input": "$created_at", "to": "date", "onError": &from_id, "onNull": &from_id,
+    } };
+    let set = vec![doc! { "$set": { "created_at": date } }];
+    // However long that takes.
+    let posts = store.collection::<Document>(POSTS);
+    Ok(posts.update_many(not_a_date, set).await?.modified_count)
+}
+
+/// The predecessor kept no counts that could be trusted.
+async fn count_authors(store: &Store) -> Result<u64, StoreError> {
+    let outbox = Outbox::new(store, OUTBOX);
+    let counts = PostCounts::new(store, outbox.clone());
+    let posts = PostStore::new(store, counts.clone(), outbox);
+    let (mut last, mut counted) = (None, 0);
+    loop {
+        let authors = authors_after(&posts, &counts, last, PAGE).await?;
+        last = authors.last().copied();
+        if last.is_none() {
+            return Ok(counted);
+        }
+        counted += count_page(&counts, authors, SystemClock.now()).await?;
+    }
+}
+
+async fn count_page(
+    counts: &PostCounts,
+    mut authors: Vec<UserId>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let known = counts.find_many(&authors).await?;
+    authors.retain(|author| !known.iter().any(|count| count.user_id == *author));
+    let counting = authors
+        .into_iter()
+        .map(|author| counts.complete(author, now));
+    let mut done = stream::iter(counting).buffer_unordered(COUNTED_AT_ONCE);
+    let mut counted = 0;
+    while let Some(is_new) = done.try_next().await? {
+        counted += u64::from(is_new);
+    }
+    Ok(counted)
+}

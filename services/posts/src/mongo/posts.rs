@@ -1,0 +1,214 @@
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use bus::event_row;
+use contracts::{
+    events::v1::{PostCreated, PostDeleted, PostEdited, event::Fact},
+    timestamp,
+};
+use domain::{Caption, Post, PostId, Timestamp, UserId};
+use futures_util::{FutureExt, TryStreamExt};
+use mongodb::{Collection, options::ReturnDocument};
+use store::{IdempotencyRecords, IdempotentAnswer, Operation, Outbox, Store, StoreError, readable};
+
+use super::{
+    PostCounts,
+    indexes::{IDEMPOTENCY, POSTS},
+};
+
+/// The `posts` collection, with what is written together with it.
+#[derive(Clone)]
+pub(crate) struct PostStore {
+    pub(super) store: Store,
+    posts: Collection<Post>,
+    pub(super) documents: Collection<RawDocumentBuf>,
+    counts: PostCounts,
+    answers: IdempotencyRecords,
+    outbox: Outbox,
+}
+
+/// Checked changes of a post; `None` is left as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Edit {
+    pub(crate) caption: Option<Caption>,
+    /// `Some(None)` takes the place away.
+    pub(crate) location: Option<Option<String>>,
+}
+
+impl Edit {
+    fn into_set(self, now: Timestamp) -> Document {
+        let mut set = doc! { "edited_at": now };
+        if let Some(caption) = self.caption {
+            set.insert("caption", caption.text());
+            set.insert("hashtags", caption.hashtags());
+            set.insert("mentions", caption.mentions());
+        }
+        if let Some(location) = self.location {
+            set.insert("location", location);
+        }
+        set
+    }
+}
+
+pub(super) const fn operation(name: &'static str) -> Operation {
+    Operation {
+        collection: POSTS,
+        name,
+    }
+}
+
+/// The post `id`, if it is `author`'s and not deleted.
+fn own(id: PostId, author: UserId) -> Document {
+    doc! { "_id": id, "user_id": author, "deleted_at": Bson::Null }
+}
+
+impl PostStore {
+    pub(crate) fn new(store: &Store, counts: PostCounts, outbox: Outbox) -> Self {
+        Self {
+            store: store.clone(),
+            posts: store.collection(POSTS),
+            documents: store.collection(POSTS),
+            counts,
+            answers: IdempotencyRecords::new(store, IDEMPOTENCY),
+            outbox,
+        }
+    }
+
+    /// The post, also one that is deleted.
+    pub(crate) async fn find(&self, id: PostId) -> Result<Option<Post>, StoreError> {
+        let documents = self.documents.clone();
+        let find = async move { documents.find_one(doc! { "_id": id }).await };
+        let document = self.store.run(operation("find"), find).await?;
+        Ok(document.as_deref().and_then(|raw| readable(POSTS, raw)))
+    }
+
+    /// Those of `ids` that exist, also deleted ones, in no order.
+    pub(crate) async fn find_many(&self, ids: &[PostId]) -> Result<Vec<Post>, StoreError> {
+        let filter = doc! { "_id": { "$in": ids } };
+        let documents = self.documents.clone();
+        let find = async move { documents.find(filter).await?.try_collect().await };
+        let found: Vec<RawDocumentBuf> = self.store.run(operation("find_many"), find).await?;
+        Ok(found
+            .iter()
+            .filter_map(|raw| readable(POSTS, raw))
+            .collect())
+    }
+
+    /// The answer that `user_id` got for `key` of `route`.
+    pub(crate) async fn find_answer(
+        &self,
+        user_id: UserId,
+        route: &str,
+        key: &str,
+    ) -> Result<Option<IdempotentAnswer>, StoreError> {
+        self.answers.find(user_id, route, key).await
+    }
+
+    /// Stores a post, its author's count, what others are told, and the answer
+    /// to a client that may ask again: all or nothing.
+    pub(crate) async fn insert(
+        &self,
+        post: &Post,
+        answer: Option<IdempotentAnswer>,
+    ) -> Result<(), StoreError> {
+        let (this, post, at) = (self.clone(), post.clone(), post.created_at());
+        let created = Fact::PostCreated(PostCreated {
+            post_id: post.id.to_string(),
+            author_id: post.user_id.to_string(),
+            created_at: Some(timestamp(at)),
+        });
+        let created = event_row(created, at);
+        self.store
+            .transaction(operation("insert"), move |transaction| {
+                let (this, post) = (this.clone(), post.clone());
+                let (answer, created) = (answer.clone(), created.clone());
+                async move {
+                    // First: of two requests with one key, the second must not get far.
+                    if let Some(answer) = answer {
+                        this.answers.insert(transaction, &answer).await?;
+                    }
+                    let insert = this.posts.insert_one(&post);
+                    insert.session(&mut *transaction).await?;
+                    let count = this.counts.change(transaction, post.user_id, 1).await?;
+                    let rows = [created, event_row(count.fact(), at)];
+                    this.outbox.put(transaction, &rows).await
+                }
+                .boxed()
+            })
+            .await?;
+        self.outbox.wake();
+        Ok(())
+    }
+
+    /// Deletes a post of `author`; false if there is none (any more).
+    pub(crate) async fn delete(
+        &self,
+        id: PostId,
+        author: UserId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let this = self.clone();
+        let deleted = Fact::PostDeleted(PostDeleted {
+            post_id: id.to_string(),
+            author_id: author.to_string(),
+        });
+        let deleted = event_row(deleted, now);
+        let is_deleted = self
+            .store
+            .transaction(operation("delete"), move |transaction| {
+                let (this, deleted) = (this.clone(), deleted.clone());
+                async move {
+                    let set = doc! { "$set": { "deleted_at": now } };
+                    let update = this.documents.update_one(own(id, author), set);
+                    let updated = update.session(&mut *transaction).await?;
+                    if updated.matched_count == 0 {
+                        return Ok(false);
+                    }
+                    let count = this.counts.change(transaction, author, -1).await?;
+                    let rows = [deleted, event_row(count.fact(), now)];
+                    this.outbox.put(transaction, &rows).await?;
+                    Ok(true)
+                }
+                .boxed()
+            })
+            .await?;
+        self.outbox.wake();
+        Ok(is_deleted)
+    }
+
+    /// Changes a post of `author` and returns it as it is then; `None` if there
+    /// is none (any more).
+    pub(crate) async fn edit(
+        &self,
+        id: PostId,
+        author: UserId,
+        edit: Edit,
+        now: Timestamp,
+    ) -> Result<Option<Post>, StoreError> {
+        let this = self.clone();
+        let set = edit.into_set(now);
+        let edited = Fact::PostEdited(PostEdited {
+            post_id: id.to_string(),
+            author_id: author.to_string(),
+        });
+        let edited = event_row(edited, now);
+        let post = self
+            .store
+            .transaction(operation("edit"), move |transaction| {
+                let (this, set, edited) = (this.clone(), set.clone(), edited.clone());
+                async move {
+                    let update = this
+                        .posts
+                        .find_one_and_update(own(id, author), doc! { "$set": set })
+                        .return_document(ReturnDocument::After);
+                    let post = update.session(&mut *transaction).await?;
+                    if post.is_some() {
+                        this.outbox.put(transaction, &[edited]).await?;
+                    }
+                    Ok(post)
+                }
+                .boxed()
+            })
+            .await?;
+        self.outbox.wake();
+        Ok(post)
+    }
+}

@@ -1,0 +1,154 @@
+//! Posts one by one: made, shown, changed, taken away.
+
+use std::sync::Arc;
+
+use bson::oid::ObjectId;
+use domain::{Post, PostId, UserId, visibility::Sight};
+use runtime::Clock;
+use store::{IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotentAnswer};
+
+use crate::{
+    PostError,
+    drafts::{Draft, Revision},
+    mongo::PostStore,
+    people::{People, Person, Sights},
+};
+
+/// The posts of the product.
+#[derive(Clone)]
+pub(crate) struct Posts {
+    pub(crate) store: PostStore,
+    pub(crate) people: People,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A post that somebody may see, and who made it.
+#[derive(Clone, Debug)]
+pub(crate) struct SeenPost {
+    pub(crate) post: Post,
+    pub(crate) author: Person,
+}
+
+/// A request that its client may repeat, which must then have no other effect.
+pub(crate) struct Repeatable {
+    /// The operation, by its name in the route table.
+    pub(crate) route: &'static str,
+    /// What the client chose.
+    pub(crate) key: String,
+    /// Hash of what is asked for.
+    pub(crate) body_hash: String,
+}
+
+impl Repeatable {
+    fn record(&self, post: &Post, answer: &str) -> IdempotentAnswer {
+        IdempotentAnswer {
+            id: ObjectId::new(),
+            user_id: post.user_id,
+            route: self.route.to_owned(),
+            key: self.key.clone(),
+            body_hash: self.body_hash.clone(),
+            answer: answer.to_owned(),
+            expires_at: post.created_at().plus(IDEMPOTENCY_LIFETIME),
+        }
+    }
+}
+
+impl Posts {
+    /// Makes a post and returns what is answered, which `show` writes. A request
+    /// that was answered before gets the same answer, whatever became of the post.
+    pub(crate) async fn create(
+        &self,
+        author: UserId,
+        draft: Draft,
+        repeatable: Option<Repeatable>,
+        show: impl FnOnce(SeenPost) -> Result<String, serde_json::Error>,
+    ) -> Result<String, PostError> {
+        let own = self.people.related(author, &[author]).await?;
+        if let Some(again) = &repeatable
+            && let Some(answer) = self.answered(author, again).await?
+        {
+            return Ok(answer);
+        }
+        // Fixed before the transaction, which may run more than once.
+        let post = draft.into_post(author, self.clock.now())?;
+        let answer = show(seen(&own, post.clone())?)?;
+        let record = repeatable.as_ref().map(|it| it.record(&post, &answer));
+        match (self.store.insert(&post, record).await, &repeatable) {
+            (Ok(()), _) => Ok(answer),
+            // The same request, sent twice at a time, was faster.
+            (Err(error), Some(again)) if error.duplicate_index() == Some(IDEMPOTENCY_INDEX) => {
+                self.answered(author, again).await?.ok_or(error.into())
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// What was answered to the same request before.
+    async fn answered(
+        &self,
+        author: UserId,
+        request: &Repeatable,
+    ) -> Result<Option<String>, PostError> {
+        let Repeatable { route, key, .. } = request;
+        match self.store.find_answer(author, route, key).await? {
+            Some(found) if found.body_hash == request.body_hash => Ok(Some(found.answer)),
+            Some(_) => Err(PostError::IdempotencyKeyReused),
+            None => Ok(None),
+        }
+    }
+
+    /// A post as `viewer` sees it.
+    pub(crate) async fn get(&self, viewer: UserId, id: PostId) -> Result<SeenPost, PostError> {
+        let post = self.store.find(id).await?.ok_or(PostError::PostNotFound)?;
+        let sights = self.people.related(viewer, &[post.user_id]).await?;
+        seen(&sights, post)
+    }
+
+    /// A post that `author` may change.
+    async fn own(&self, author: UserId, id: PostId) -> Result<SeenPost, PostError> {
+        let seen = self.get(author, id).await?;
+        if seen.post.user_id == author {
+            Ok(seen)
+        } else {
+            Err(PostError::NotYourPost)
+        }
+    }
+
+    /// Takes away a post of `author`. What is gone stays in the store, for
+    /// whoever has to judge it.
+    pub(crate) async fn delete(&self, author: UserId, id: PostId) -> Result<(), PostError> {
+        self.own(author, id).await?;
+        if self.store.delete(id, author, self.clock.now()).await? {
+            Ok(())
+        } else {
+            Err(PostError::PostNotFound)
+        }
+    }
+
+    /// Changes a post of `author` and returns it as it is then.
+    pub(crate) async fn edit(
+        &self,
+        author: UserId,
+        id: PostId,
+        revision: Revision,
+    ) -> Result<SeenPost, PostError> {
+        let own = self.own(author, id).await?;
+        let Some(edit) = revision.of(&own.post)? else {
+            return Ok(own);
+        };
+        let edited = self.store.edit(id, author, edit, self.clock.now()).await?;
+        let post = edited.ok_or(PostError::PostNotFound)?;
+        Ok(SeenPost { post, ..own })
+    }
+}
+
+/// The post, if it may be seen by whoever asked for it.
+fn seen(sights: &Sights, post: Post) -> Result<SeenPost, PostError> {
+    let sight = Sight::Content {
+        is_deleted: post.deleted_at.is_some(),
+    };
+    match sights.of(post.user_id, sight).cloned() {
+        Some(author) => Ok(SeenPost { post, author }),
+        None => Err(PostError::PostNotFound),
+    }
+}

@@ -1,0 +1,51 @@
+use std::{net::SocketAddr, time::Duration};
+
+use bus::AmqpSettings;
+use clap::Args;
+use contracts::rpc::parse_url;
+use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
+use store::MongoSettings;
+use telemetry::TelemetrySettings;
+
+/// Everything `posts serve` needs.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// Address of the HTTP API, for the gateway
+    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8100")]
+    pub http_addr: SocketAddr,
+    /// Address of the gRPC API, for the other services
+    #[arg(long, env = "GRPC_ADDR", default_value = "127.0.0.1:8101")]
+    pub grpc_addr: SocketAddr,
+    /// Where auth answers gRPC, as `http://host:port`
+    #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
+    pub auth_grpc_url: String,
+    /// How long auth may take for an answer; the whole list of followed accounts may take twice as long
+    #[arg(long, env = "AUTH_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
+    pub auth_timeout: Duration,
+    /// MongoDB
+    #[command(flatten)]
+    pub mongo: MongoSettings,
+    /// RabbitMQ
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
+    /// The credential of the deployment
+    #[command(flatten)]
+    pub credential: ServiceCredentialSettings,
+    /// Admin port and drain
+    #[command(flatten)]
+    pub lifecycle: LifecycleSettings,
+    /// Logs and traces
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
+}
+
+/// Everything `posts migrate` needs.
+#[derive(Clone, Debug, Args)]
+pub struct MigrateSettings {
+    /// MongoDB
+    #[command(flatten)]
+    pub mongo: MongoSettings,
+    /// RabbitMQ
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
+}

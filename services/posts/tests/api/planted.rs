@@ -1,0 +1,42 @@
+//! Documents written straight into MongoDB: those of the predecessor, and
+//! more than a test has time to make through the API.
+
+use bson::{DateTime, Document, doc, oid::ObjectId};
+use testkit::{Stack, User};
+
+/// The collection of posts, as documents.
+pub(crate) fn posts(stack: &Stack) -> mongodb::Collection<Document> {
+    stack.mongodb().collection("posts")
+}
+
+/// `user` as MongoDB knows them.
+pub(crate) fn oid(user: &User) -> ObjectId {
+    ObjectId::parse_str(&user.id).unwrap()
+}
+
+/// A post that was made at `millis`.
+pub(crate) fn post(author: ObjectId, millis: i64) -> Document {
+    doc! {
+        "_id": ObjectId::new(),
+        "user_id": author,
+        "caption": format!("planted at {millis}"),
+        "created_at": DateTime::from_millis(millis),
+    }
+}
+
+/// The count that is stored for an author: how many, and its version.
+pub(crate) async fn count(stack: &Stack, user: &User) -> Option<(i64, i64)> {
+    let counts = stack.mongodb().collection::<Document>("post_counts");
+    let count = counts.find_one(doc! { "_id": oid(user) }).await.unwrap()?;
+    Some((
+        count.get_i64("count").unwrap(),
+        count.get_i64("version").unwrap(),
+    ))
+}
+
+/// How many posts of an author are stored and not deleted.
+pub(crate) async fn stored(stack: &Stack, user: &User) -> i64 {
+    let filter = doc! { "user_id": oid(user), "deleted_at": null };
+    let count = posts(stack).count_documents(filter).await.unwrap();
+    i64::try_from(count).unwrap()
+}
