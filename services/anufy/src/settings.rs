@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use clap::Args;
+use contracts::rpc::parse_url;
+use runtime::settings::{ServiceCredentialSettings, parse_duration};
+
+/// Where the owners of the data are.
+#[derive(Clone, Debug, Args)]
+pub struct OwnerSettings {
+    /// Where auth answers gRPC, as `http://host:port`
+    #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
+    pub auth_grpc_url: String,
+    /// Where posts answers gRPC, as `http://host:port`
+    #[arg(long, env = "POSTS_GRPC_URL", value_parser = parse_url)]
+    pub posts_grpc_url: String,
+    /// The credential of the deployment
+    #[command(flatten)]
+    pub credential: ServiceCredentialSettings,
+}
+
+/// Everything `anufy verify counters` needs.
+#[derive(Clone, Debug, Args)]
+pub struct CountersSettings {
+    /// Correct what is wrong
+    #[arg(long)]
+    pub repair: bool,
+    /// How long a copy may stay behind its original before it counts as wrong
+    #[arg(long, env = "SETTLE_TIME", default_value = "10s", value_parser = parse_duration)]
+    pub settle_time: Duration,
+    /// The owners
+    #[command(flatten)]
+    pub owners: OwnerSettings,
+}
