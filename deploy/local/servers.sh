@@ -9,6 +9,9 @@ declare -A SERVER_OFFSETS=([mongodb]=90 [redis]=91 [rabbitmq]=92 [rabbitmq-nodes
 # How many databases Redis has; tests take one each.
 REDIS_DATABASES=16
 
+# The virtual hosts that RabbitMQ has beside `/`; tests take one each.
+RABBITMQ_VHOSTS=()
+
 # What was given from outside, noted before await_servers fills in the rest.
 GIVEN_MONGODB_URI=${MONGODB_URI:-}
 GIVEN_REDIS_URL=${REDIS_URL:-}
@@ -66,7 +69,7 @@ launch_servers() {
   done
 }
 
-# Waits for the servers that are ours, and sets MONGODB_URI, REDIS_URL and AMQP_URL.
+# Waits for the servers that are ours, and sets MONGODB_URI, REDIS_URL, AMQP_URL and AMQP_VHOSTS.
 await_servers() {
   if ours redis; then
     await redis 30 redis_ready "$(server_port redis)"
@@ -80,8 +83,9 @@ await_servers() {
   if ours rabbitmq; then
     await rabbitmq 120 rabbitmq_ready "$(server_port rabbitmq)"
     AMQP_URL=amqp://guest:guest@127.0.0.1:$(server_port rabbitmq)/%2f
+    AMQP_VHOSTS=$(list_vhosts)
   fi
-  export MONGODB_URI REDIS_URL AMQP_URL
+  export MONGODB_URI REDIS_URL AMQP_URL AMQP_VHOSTS=${AMQP_VHOSTS:-}
 }
 
 # Ends the servers of the stack at hand. RabbitMQ takes longest: it closes its queues first.
@@ -136,7 +140,11 @@ launch_rabbitmq() {
     random_text >"$data/.erlang.cookie"
     chmod 400 "$data/.erlang.cookie"
   fi
-  say 'listeners.tcp.default = '"127.0.0.1:$(server_port rabbitmq)" >"$data/rabbitmq.conf"
+  {
+    say "listeners.tcp.default = 127.0.0.1:$(server_port rabbitmq)"
+    ((${#RABBITMQ_VHOSTS[@]} == 0)) || say "load_definitions = $data/definitions.json"
+  } >"$data/rabbitmq.conf"
+  write_definitions >"$data/definitions.json"
   say '[].' >"$data/enabled_plugins"
   : >"$data/rabbitmq-env.conf"
   await epmd 10 listened_on "$(server_port epmd)"
@@ -154,6 +162,29 @@ launch_rabbitmq() {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none" \
     "$RABBITMQ_SBIN/rabbitmq-server" -noinput
 }
+
+# Prints what a broker with virtual hosts of its own begins with: those, and because it then makes
+# nothing by itself, `/` and the user guest as well.
+write_definitions() {
+  local vhost vhosts='{"name":"/"}' permissions
+  permissions=$(permit_guest /)
+  for vhost in "${RABBITMQ_VHOSTS[@]}"; do
+    vhosts+=",{\"name\":\"$vhost\"}"
+    permissions+=,$(permit_guest "$vhost")
+  done
+  say '{"users":[{"name":"guest","password":"guest","tags":"administrator"}],' \
+    "\"vhosts\":[$vhosts],\"permissions\":[$permissions]}"
+}
+
+permit_guest() {
+  say "{\"user\":\"guest\",\"vhost\":\"$1\",\"configure\":\".*\",\"write\":\".*\",\"read\":\".*\"}"
+}
+
+# Prints the names of RABBITMQ_VHOSTS, separated by commas.
+list_vhosts() (
+  IFS=,
+  say "${RABBITMQ_VHOSTS[*]}"
+)
 
 # A broker that answers the protocol header has opened its queues; an open port alone says less.
 rabbitmq_ready() {

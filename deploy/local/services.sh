@@ -7,6 +7,7 @@
 service_table() {
   cat <<'TABLE'
 auth      10  http,grpc,admin  migrate
+posts     20  http,grpc,admin  migrate
 gateway    0  http,admin       -
 TABLE
 }
@@ -19,7 +20,7 @@ service_settings() {
       ;;
     gateway)
       say "AUTH_URL=http://127.0.0.1:$(service_port auth http)"
-      say "AUTH_GRPC_URL=http://127.0.0.1:$(service_port auth grpc)"
+      say "POSTS_URL=http://127.0.0.1:$(service_port posts http)"
       say "RATE_LIMIT_POLICY=${RATE_LIMIT_POLICY:-local}"
       ;;
   esac
@@ -34,6 +35,7 @@ common_settings() {
   say "MONGODB_URI=$MONGODB_URI"
   say "REDIS_URL=$REDIS_URL"
   say "AMQP_URL=$AMQP_URL"
+  say "AUTH_GRPC_URL=http://127.0.0.1:$(service_port auth grpc)"
   say "LOG_FORMAT=${LOG_FORMAT:-pretty}"
   say "DRAIN_DELAY=${DRAIN_DELAY:-0s}"
   say "DRAIN_GRACE=${DRAIN_GRACE:-20s}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A first look at a running stack, as a client: registers, reads the account back, logs out, and
-# sees the token refused. Usage: smoke.sh, with PORT as for stack.sh.
+# A first look at a running stack, as two clients: they register, one follows the other and reads a
+# feed with the other's post in it, logs out, and sees the token refused.
+# Usage: smoke.sh, with PORT as for stack.sh.
 set -euo pipefail
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
@@ -20,14 +21,32 @@ expect() {
   say "$wanted $method $path"
 }
 
-name=smoke_$(date +%s)_$$
+# Prints the first string called $1 in BODY.
+field() { grep -o "\"$1\": *\"[^\"]*\"" <<<"$BODY" | head -n 1 | cut -d '"' -f 4; }
+
 json='content-type: application/json'
-expect 201 POST /api/auth/register -H "$json" -d "{\"email\":\"$name@example.org\",\"password\":\"correct horse $name\",\"username\":\"$name\",\"full_name\":\"Smoke\",\"dob\":\"1990-05-17\"}"
-expect 200 POST /api/auth/login -H "$json" -d "{\"email\":\"$name@example.org\",\"password\":\"correct horse $name\"}"
-token=$(sed -n 's/.*"token": *"\([^"]*\)".*/\1/p' <<<"$BODY")
-bearer="authorization: Bearer $token"
-expect 200 GET /api/auth/me -H "$bearer"
-[[ $BODY == *"\"$name\""* ]] || die "GET /api/auth/me is not about $name: $BODY"
-expect 204 POST /api/auth/logout -H "$bearer"
-expect 401 GET /api/auth/me -H "$bearer"
+
+# Registers $1 and logs in; leaves the answer in BODY.
+join() {
+  local email="\"email\":\"$1@example.org\",\"password\":\"correct horse $1\""
+  expect 201 POST /api/auth/register -H "$json" -d "{$email,\"username\":\"$1\",\"full_name\":\"Smoke\",\"dob\":\"1990-05-17\"}"
+  expect 200 POST /api/auth/login -H "$json" -d "{$email}"
+}
+
+unique=$(date +%s)_$$
+join "author_$unique"
+author=$(field _id)
+as_author="authorization: Bearer $(field token)"
+join "reader_$unique"
+as_reader="authorization: Bearer $(field token)"
+
+expect 200 GET /api/auth/me -H "$as_reader"
+[[ $BODY == *"\"reader_$unique\""* ]] || die "GET /api/auth/me is not about reader_$unique: $BODY"
+expect 200 POST "/api/users/$author/follow" -H "$as_reader"
+expect 201 POST /api/posts -H "$as_author" -H "$json" -d '{"content":"hello from the smoke test"}'
+post=$(field _id)
+expect 200 GET /api/posts/feed -H "$as_reader"
+[[ $BODY == *"\"$post\""* ]] || die "GET /api/posts/feed lacks the post $post: $BODY"
+expect 204 POST /api/auth/logout -H "$as_reader"
+expect 401 GET /api/auth/me -H "$as_reader"
 say "the stack at $GATEWAY works"

@@ -12,6 +12,8 @@ source "$HERE/servers.sh"
 DEFAULT_PORT=9080
 # Each test empties and uses a database of its own.
 REDIS_DATABASES=4096
+# A test that talks to RabbitMQ has one of these for itself.
+RABBITMQ_VHOSTS=(test-{1..16})
 
 # The first block of ports on which neither a stranger nor another test run is.
 choose_test_stack() {

@@ -56,14 +56,15 @@ struct Load {
 }
 
 impl Load {
-    fn start(doors: &[Door], user: &User) -> Self {
+    /// One client for each of `users`.
+    fn start(doors: &[Door], users: &[User]) -> Self {
         let mut load = Self {
             answered: Arc::default(),
             faults: Arc::default(),
             is_over: Arc::default(),
             clients: JoinSet::new(),
         };
-        for n in 0..CLIENTS {
+        for (n, user) in users.iter().enumerate() {
             let client = LoadClient {
                 n,
                 doors: doors.to_vec(),
@@ -200,7 +201,7 @@ impl LoadClient {
 }
 
 async fn deployment() -> Deployment {
-    let mut deployment = Deployment::new(Sandbox::create().await);
+    let mut deployment = Deployment::new(Sandbox::create().await).await;
     // Longer than the load balancer of these tests needs to notice.
     deployment.set("drain-delay", "2s");
     deployment.set("drain-grace", "10s");
@@ -222,9 +223,11 @@ async fn replicas_come_and_go_under_load_and_nobody_notices() {
         deployment.start_gateway(&[&auths[0], &auths[1]]).await,
         deployment.start_gateway(&[&auths[0], &auths[1]]).await,
     ];
-    let ana = User::register(&gateways[1].client(), "ana").await;
+    let door = gateways[1].client();
+    let users = (0..CLIENTS).map(|_| User::register(&door, "ana"));
+    let users = futures_util::future::join_all(users).await;
     let doors: Vec<_> = gateways.iter().map(Door::of).collect();
-    let load = Load::start(&doors, &ana);
+    let load = Load::start(&doors, &users);
     load.more(200).await;
 
     ends_well(&mut gateways[0]).await;

@@ -15,7 +15,7 @@ struct Running {
 }
 
 async fn running(log: &str) -> Running {
-    let mut deployment = Deployment::new(Sandbox::create().await);
+    let mut deployment = Deployment::new(Sandbox::create().await).await;
     deployment.set("log", log);
     deployment.migrate().await;
     let auth = deployment.start_auth().await;
@@ -262,24 +262,32 @@ async fn metrics_count_requests_by_operation_and_nothing_by_person() {
 
 #[tokio::test]
 async fn the_admin_port_tells_alive_and_ready_and_what_is_down() {
-    let mut deployment = Deployment::new(Sandbox::with_outages().await);
+    let mut deployment = Deployment::new(Sandbox::with_outages().await).await;
     deployment.set("mongodb-timeout", "1s");
     deployment.migrate().await;
     let auth = deployment.start_auth().await;
     let operator = auth.operator();
     assert_eq!(operator.get("/livez").await.expect(200)["status"], "alive");
     let dependencies = async || operator.get("/readyz").await.expect(200)["dependencies"].clone();
-    let all_up = json!({ "mongodb": "up", "redis": "up" });
+    let all_up = json!({ "mongodb": "up", "rabbitmq": "up", "redis": "up" });
     eventually(SOON, async || dependencies().await == all_up).await;
 
-    deployment.sandbox().mongodb_proxy().cut();
-    deployment.sandbox().redis_proxy().cut();
-    let all_down = json!({ "mongodb": "down", "redis": "down" });
+    let sandbox = deployment.sandbox();
+    let proxies = [
+        sandbox.mongodb_proxy(),
+        sandbox.amqp_proxy(),
+        sandbox.redis_proxy(),
+    ];
+    for proxy in proxies {
+        proxy.cut();
+    }
+    let all_down = json!({ "mongodb": "down", "rabbitmq": "down", "redis": "down" });
     eventually(SOON, async || dependencies().await == all_down).await;
     operator.get("/livez").await.expect(200);
 
-    deployment.sandbox().mongodb_proxy().restore();
-    deployment.sandbox().redis_proxy().restore();
+    for proxy in proxies {
+        proxy.restore();
+    }
     eventually(SOON, async || dependencies().await == all_up).await;
 }
 

@@ -11,7 +11,9 @@
 mod bad_bodies;
 mod bad_paths;
 mod bad_tokens;
+mod crashes;
 mod drain;
+mod follow_and_post;
 mod logs_and_metrics;
 mod migrate;
 mod outages;

@@ -128,7 +128,7 @@ async fn documents(sandbox: &Sandbox) -> Vec<Document> {
 
 #[tokio::test]
 async fn the_report_lists_what_needs_a_decision_and_nothing_else() {
-    let deployment = Deployment::new(Sandbox::create().await);
+    let deployment = Deployment::new(Sandbox::create().await).await;
     plant(deployment.sandbox()).await;
     let report = deployment.migrate().await;
 
@@ -172,7 +172,7 @@ async fn the_report_lists_what_needs_a_decision_and_nothing_else() {
 
 #[tokio::test]
 async fn a_second_migration_changes_nothing_and_finds_the_same_when_asked_to() {
-    let mut deployment = Deployment::new(Sandbox::create().await);
+    let mut deployment = Deployment::new(Sandbox::create().await).await;
     plant(deployment.sandbox()).await;
     let first = deployment.migrate().await;
     let after_first = documents(deployment.sandbox()).await;
@@ -193,7 +193,7 @@ async fn a_second_migration_changes_nothing_and_finds_the_same_when_asked_to() {
 
 #[tokio::test]
 async fn fields_that_nobody_knows_are_kept() {
-    let deployment = Deployment::new(Sandbox::create().await);
+    let deployment = Deployment::new(Sandbox::create().await).await;
     plant(deployment.sandbox()).await;
     let before = documents(deployment.sandbox()).await;
     deployment.migrate().await;
@@ -338,7 +338,7 @@ async fn a_name_that_an_old_account_has_in_another_case_is_taken() {
 
 #[tokio::test]
 async fn the_command_prints_the_report_and_exits_well() {
-    let deployment = Deployment::new(Sandbox::create().await);
+    let deployment = Deployment::new(Sandbox::create().await).await;
     plant(deployment.sandbox()).await;
     let mut process = Process::service("auth", &["migrate"], deployment.environment(&[]));
     let status = process.wait_exit(Duration::from_mins(1)).await;

@@ -300,7 +300,7 @@ async fn a_logout_survives_a_redis_that_comes_back_empty() {
 /// A partition: the gateway reaches Redis, auth does not.
 #[tokio::test]
 async fn a_logout_counts_when_only_auth_has_lost_redis() {
-    let mut deployment = Deployment::new(Sandbox::with_outages().await);
+    let mut deployment = Deployment::new(Sandbox::with_outages().await).await;
     deployment.migrate().await;
     let auth = deployment.start_auth().await;
     let direct = deployment.sandbox().direct_redis_url().to_owned();

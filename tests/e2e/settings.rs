@@ -21,7 +21,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
         .collect();
     let address = |n: usize| held[n].local_addr().unwrap().to_string();
     let (http, grpc, admin) = (address(0), address(1), address(2));
-    let ports = [
+    let addresses = [
         ("HTTP_ADDR", http.as_str()),
         ("GRPC_ADDR", grpc.as_str()),
         ("ADMIN_ADDR", admin.as_str()),
@@ -29,21 +29,28 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
 
     let faults = [
         ("SERVICE_CREDENTIAL", "hunter2"),
-        ("REDIS_URL", "http://nowhere"),
         ("DRAIN_GRACE", "soon"),
         ("LOG_FORMAT", "xml"),
     ];
     let auth = [
         ("TOKEN_SIGNING_KEY", "-----BEGIN NONSENSE-----"),
         ("MONGODB_URI", "postgres://x"),
+        ("REDIS_URL", "http://nowhere"),
     ];
+    let posts = [("MONGODB_URI", "postgres://x")];
     let gateway = [
         ("AUTH_URL", "auth:8090"),
+        ("REDIS_URL", "http://nowhere"),
+        ("POSTS_URL", ","),
         ("RATE_LIMIT_POLICY", "none"),
         ("TRUSTED_PROXIES", "everyone"),
     ];
-    for (name, own) in [("auth", &auth[..]), ("gateway", &gateway)] {
-        let environment: Vec<_> = ports
+    for (name, own) in [
+        ("auth", &auth[..]),
+        ("posts", &posts),
+        ("gateway", &gateway),
+    ] {
+        let environment: Vec<_> = addresses
             .into_iter()
             .chain(faults)
             .chain(own.iter().copied())
@@ -65,7 +72,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
             );
         }
         assert!(
-            said.contains("AUTH_GRPC_URL") == (name == "gateway"),
+            said.contains("AUTH_GRPC_URL") == (name != "auth"),
             "{name}: {said}"
         );
     }
@@ -78,16 +85,27 @@ async fn what_is_missing_is_named() {
             "auth",
             &[
                 "MONGODB_URI",
+                "AMQP_URL",
                 "REDIS_URL",
                 "SERVICE_CREDENTIAL",
                 "TOKEN_SIGNING_KEY",
             ][..],
         ),
         (
+            "posts",
+            &[
+                "MONGODB_URI",
+                "AMQP_URL",
+                "AUTH_GRPC_URL",
+                "SERVICE_CREDENTIAL",
+            ],
+        ),
+        (
             "gateway",
             &[
                 "AUTH_URL",
                 "AUTH_GRPC_URL",
+                "POSTS_URL",
                 "REDIS_URL",
                 "SERVICE_CREDENTIAL",
             ],
@@ -106,7 +124,7 @@ async fn what_is_missing_is_named() {
 
 #[tokio::test]
 async fn an_unknown_flag_or_command_is_a_fault() {
-    for name in ["auth", "gateway"] {
+    for name in ["auth", "posts", "gateway"] {
         for arguments in [&["serve", "--prot", "1"][..], &["sreve"], &["--prot"]] {
             let mut process = Process::service::<&str, &str>(name, arguments, []);
             let status = process.wait_exit(SOON).await;
@@ -122,14 +140,13 @@ async fn an_unknown_flag_or_command_is_a_fault() {
 
 #[tokio::test]
 async fn help_lists_every_setting_with_its_variable() {
-    for name in ["auth", "gateway"] {
+    for name in ["auth", "posts", "gateway"] {
         let mut process = Process::service::<&str, &str>(name, &["serve", "--help"], []);
         assert_eq!(process.wait_exit(SOON).await.code(), Some(0));
         let said = process.output().join("\n");
         for variable in [
             "HTTP_ADDR",
             "ADMIN_ADDR",
-            "REDIS_URL",
             "DRAIN_DELAY",
             "SERVICE_CREDENTIAL",
             "LOG",
@@ -151,6 +168,7 @@ async fn a_port_that_is_taken_is_a_failure_that_names_it() {
         ("ADMIN_ADDR", "127.0.0.1:0"),
         ("AUTH_URL", "http://127.0.0.1:1"),
         ("AUTH_GRPC_URL", "http://127.0.0.1:1"),
+        ("POSTS_URL", "http://127.0.0.1:1"),
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("SERVICE_CREDENTIAL", "0123456789abcdef0123456789abcdef"),
     ];

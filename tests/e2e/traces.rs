@@ -20,7 +20,7 @@ struct Traced {
 
 async fn traced() -> Traced {
     let collector = OtlpCollector::start().await;
-    let mut deployment = Deployment::new(Sandbox::create().await);
+    let mut deployment = Deployment::new(Sandbox::create().await).await;
     deployment.set("otlp-endpoint", collector.endpoint());
     deployment.migrate().await;
     let auth = deployment.start_auth().await;
@@ -67,7 +67,7 @@ async fn a_request_is_one_trace_from_the_gateway_to_mongodb() {
 
     let (trace, leaf) = eventually_some(EXPORT, async || {
         let trace = traced.collector.trace(TRACE_ID);
-        let leaf = span(&trace, "auth", "mongodb.users.find")?.clone();
+        let leaf = span(&trace, "auth", "mongodb.users.own")?.clone();
         span(&trace, "gateway", "http.gateway")?;
         span(&trace, "auth", "http.auth.me")?;
         Some((trace, leaf))
@@ -76,7 +76,7 @@ async fn a_request_is_one_trace_from_the_gateway_to_mongodb() {
     assert_eq!(
         ancestry(&trace, &leaf),
         [
-            "auth mongodb.users.find",
+            "auth mongodb.users.own",
             "auth http.auth.me",
             "gateway http.gateway"
         ]

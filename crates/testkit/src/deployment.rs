@@ -4,7 +4,7 @@ use runtime::settings;
 use secrecy::{ExposeSecret, SecretString};
 use tokens::Signer;
 
-use crate::{Client, Process, Sandbox, reserve_port};
+use crate::{Sandbox, Service, reserve_port};
 
 /// What the services of one deployment share: databases, secrets, and
 /// settings that suit tests.
@@ -16,38 +16,10 @@ pub struct Deployment {
     settings: Vec<(String, String)>,
 }
 
-/// A service that runs as a process of its own.
-pub struct Service {
-    /// The process.
-    pub process: Process,
-    /// The public (gateway) or internal (auth) HTTP port.
-    pub http: SocketAddr,
-    /// The gRPC port; the gateway has none and leaves it closed.
-    pub grpc: SocketAddr,
-    /// The admin port.
-    pub admin: SocketAddr,
-}
-
-impl Service {
-    /// A stranger who talks to the HTTP port.
-    #[must_use]
-    pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.http))
-    }
-
-    /// Somebody who talks to the admin port.
-    #[must_use]
-    pub fn operator(&self) -> Client {
-        Client::new(format!("http://{}", self.admin))
-    }
-}
-
 impl Deployment {
     /// A deployment in `sandbox`, not migrated yet.
-    #[must_use]
-    pub fn new(sandbox: Sandbox) -> Self {
-        let amqp_url = std::env::var("AMQP_URL")
-            .expect("AMQP_URL is not set: run the tests with `make test`, or name servers to use");
+    pub async fn new(sandbox: Sandbox) -> Self {
+        let amqp_url = sandbox.amqp_url().await;
         let settings = [("drain-delay", "0s"), ("drain-grace", "5s")];
         Self {
             sandbox,
@@ -92,10 +64,23 @@ impl Deployment {
         Signer::from_pem(&self.signing_key).expect("our own key")
     }
 
-    /// Migrates the databases; again changes nothing.
+    /// Migrates everything; again changes nothing.
     pub async fn migrate(&self) -> auth::MigrationReport {
+        let report = self.migrate_auth().await;
+        self.migrate_posts().await;
+        report
+    }
+
+    /// Migrates what auth owns; again changes nothing.
+    pub async fn migrate_auth(&self) -> auth::MigrationReport {
         let settings = self.parse::<auth::MigrateSettings>(&[]);
         auth::migrate(&settings).await.expect("a migration")
+    }
+
+    /// Migrates what posts owns; again changes nothing.
+    pub async fn migrate_posts(&self) -> posts::MigrationReport {
+        let settings = self.parse::<posts::MigrateSettings>(&[]);
+        posts::migrate(&settings).await.expect("a migration")
     }
 
     /// Starts the real `auth` and waits until it is ready.
@@ -103,28 +88,33 @@ impl Deployment {
         self.start_service("auth", &[]).await
     }
 
-    /// Starts the real `gateway` in front of `auths` and waits until it is ready.
-    pub async fn start_gateway(&self, auths: &[&Service]) -> Service {
-        let http: Vec<_> = auths.iter().map(|auth| auth.http).collect();
-        let upstreams = upstreams(&http, auths[0].grpc);
+    /// Starts the real `posts`, which asks `auth`, and waits until it is ready.
+    pub async fn start_posts(&self, auth: &Service) -> Service {
+        let auth = [auth_grpc_url(auth.grpc)];
+        self.start_service("posts", &auth).await
+    }
+
+    /// Starts the real `gateway` in front of `services`, auth among them, and
+    /// waits until it is ready. Of the others there may be none.
+    pub async fn start_gateway(&self, services: &[&Service]) -> Service {
+        let grpc = services.iter().find(|service| service.name == "auth");
+        let http = services.iter().map(|service| (service.name, service.http));
+        let upstreams = upstreams(&http.collect::<Vec<_>>(), grpc.expect("auth").grpc);
         self.start_service("gateway", &upstreams).await
     }
 
-    async fn start_service(&self, name: &str, more: &[(String, String)]) -> Service {
-        let (mut addresses, mut flags) = (Vec::new(), more.to_vec());
-        for flag in ["http-addr", "grpc-addr", "admin-addr"] {
-            let address = SocketAddr::from(([127, 0, 0, 1], reserve_port().await));
-            flags.push((flag.to_owned(), address.to_string()));
-            addresses.push(address);
+    async fn start_service(&self, name: &'static str, more: &[(String, String)]) -> Service {
+        let address = async || SocketAddr::from(([127, 0, 0, 1], reserve_port().await));
+        let [http, grpc, admin] = [address().await, address().await, address().await];
+        let mut settings = more.to_vec();
+        for (flag, port) in [
+            ("http-addr", http),
+            ("grpc-addr", grpc),
+            ("admin-addr", admin),
+        ] {
+            settings.push((flag.to_owned(), port.to_string()));
         }
-        let mut service = Service {
-            process: Process::service(name, &["serve"], self.environment(&flags)),
-            http: addresses[0],
-            grpc: addresses[1],
-            admin: addresses[2],
-        };
-        service.process.wait_ready(service.admin).await;
-        service
+        Service::start(name, http, grpc, admin, self.environment(&settings)).await
     }
 
     /// Everything as environment variables, as a process takes it.
@@ -170,6 +160,10 @@ impl Deployment {
                 "mongodb-database",
                 self.sandbox.mongodb_database().to_owned(),
             ),
+            (
+                "mongodb-command-log",
+                self.sandbox.command_log().display().to_string(),
+            ),
             ("redis-url", self.sandbox.redis_url()),
             ("amqp-url", self.amqp_url.clone()),
             (
@@ -196,16 +190,29 @@ impl Deployment {
     }
 }
 
-/// The settings of a gateway in front of auth at these addresses.
-pub(crate) fn upstreams(http: &[SocketAddr], grpc: SocketAddr) -> [(String, String); 2] {
-    let http: Vec<_> = http
-        .iter()
-        .map(|address| format!("http://{address}"))
-        .collect();
-    [
-        ("auth-url".to_owned(), http.join(",")),
-        ("auth-grpc-url".to_owned(), format!("http://{grpc}")),
-    ]
+/// What the gateway forwards to.
+const BEHIND_THE_GATEWAY: [&str; 2] = ["auth", "posts"];
+/// Nobody listens there.
+const NOBODY: &str = "http://127.0.0.1:1";
+
+/// The settings of a gateway in front of services at these addresses, and of
+/// auth at `grpc`. A service that is not there is down.
+pub(crate) fn upstreams(http: &[(&str, SocketAddr)], grpc: SocketAddr) -> Vec<(String, String)> {
+    let mut settings = vec![auth_grpc_url(grpc)];
+    for name in BEHIND_THE_GATEWAY {
+        let replicas = http.iter().filter(|(service, _)| *service == name);
+        let mut urls: Vec<_> = replicas.map(|(_, at)| format!("http://{at}")).collect();
+        if urls.is_empty() {
+            urls.push(NOBODY.to_owned());
+        }
+        settings.push((format!("{name}-url"), urls.join(",")));
+    }
+    settings
+}
+
+/// The setting of whoever asks auth.
+pub(crate) fn auth_grpc_url(grpc: SocketAddr) -> (String, String) {
+    ("auth-grpc-url".to_owned(), format!("http://{grpc}"))
 }
 
 #[derive(clap::Parser)]

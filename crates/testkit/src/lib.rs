@@ -1,9 +1,10 @@
 //! What the tests of every package stand on: throwaway databases, the whole
 //! stack in one process, clients that play roles, outages on demand.
 //!
-//! Nothing here imitates a server. MongoDB and Redis are real ones, found
-//! through `MONGODB_URI` and `REDIS_URL`; `make test` starts them. Each test
-//! has a database of its own in both, so that tests run side by side.
+//! Nothing here imitates a server. MongoDB, Redis and RabbitMQ are real ones,
+//! found through `MONGODB_URI`, `REDIS_URL` and `AMQP_URL`; `make test` starts
+//! them. Each test has a database of its own in the first two and a virtual
+//! host in the last, so that tests run side by side.
 //!
 //! A test that cannot be set up panics: the only useful answer is a loud one.
 #![allow(
@@ -16,28 +17,37 @@
     reason = "used by tests only, where a panic is the failure report"
 )]
 
+mod address;
 mod chaos;
 #[cfg(feature = "stack")]
 mod deployment;
+mod explain;
 mod http;
 mod otlp;
 mod process;
 mod sandbox;
 #[cfg(feature = "stack")]
+mod service;
+#[cfg(feature = "stack")]
 mod stack;
 #[cfg(feature = "stack")]
 mod user;
+mod vhost;
 mod wait;
+mod wiretap;
 
 pub use chaos::ChaosProxy;
 #[cfg(feature = "stack")]
-pub use deployment::{Deployment, Service};
+pub use deployment::Deployment;
 pub use http::{Client, HeaderMap, Method, Problem, Response, raw_request};
 pub use otlp::{OtlpCollector, Span};
 pub use process::Process;
 pub use sandbox::{Sandbox, reserve_port};
 #[cfg(feature = "stack")]
+pub use service::Service;
+#[cfg(feature = "stack")]
 pub use stack::{Stack, StackBuilder};
 #[cfg(feature = "stack")]
 pub use user::{User, registration};
 pub use wait::{eventually, eventually_some};
+pub use wiretap::{Hold, Moment, Step, Wiretap};

@@ -1,9 +1,21 @@
-use std::{env, net::TcpListener, time::Duration};
+use std::{
+    env, fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use mongodb::{Client, Database};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
+use tokio::sync::OnceCell;
 
-use crate::ChaosProxy;
+use crate::{
+    ChaosProxy,
+    address::{host_of, with_host, with_option, with_path},
+    explain,
+    vhost::Vhost,
+};
 
 /// Counters that concurrent test processes share, in Redis database 0.
 const NEXT_DATABASE: &str = "testkit:database";
@@ -15,13 +27,21 @@ const PORTS: std::ops::Range<u16> = 15_000..32_000;
 /// How long tidying up may take.
 const TIDYING: Duration = Duration::from_secs(10);
 
-/// An empty MongoDB database and an empty Redis database that nobody else
-/// uses; both are emptied again at the end, also after a panic.
+/// An empty MongoDB database, an empty Redis database and a virtual host of
+/// RabbitMQ with empty queues that nobody else uses; the databases are emptied
+/// again at the end, also after a panic.
+///
+/// A test fails at the end if services asked MongoDB anything in its sandbox
+/// that no index answers.
 pub struct Sandbox {
     mongodb_uri: String,
     mongodb_proxy: Option<ChaosProxy>,
     redis_url: String,
     redis_proxy: Option<ChaosProxy>,
+    /// Taken by the first who asks: many tests never do.
+    vhost: OnceCell<Vhost>,
+    amqp_proxy: Option<ChaosProxy>,
+    command_log: PathBuf,
     database: Database,
     redis: MultiplexedConnection,
 }
@@ -41,17 +61,21 @@ impl Sandbox {
             mongodb_proxy: None,
             redis_url,
             redis_proxy: None,
+            vhost: OnceCell::new(),
+            amqp_proxy: None,
+            command_log: folder().join(format!("{}.commands", database.name())),
             database,
             redis,
         }
     }
 
-    /// Databases behind proxies, for tests of outages. What the test itself
+    /// Servers behind proxies, for tests of outages. What the test itself
     /// asks through [`Sandbox::mongodb`] and [`Sandbox::redis`] goes past them.
     pub async fn with_outages() -> Self {
         let mut sandbox = Self::create().await;
         sandbox.mongodb_proxy = Some(ChaosProxy::start(host_of(&sandbox.mongodb_uri)));
         sandbox.redis_proxy = Some(ChaosProxy::start(host_of(&sandbox.redis_url)));
+        sandbox.amqp_proxy = Some(ChaosProxy::start(host_of(&amqp_server())));
         sandbox
     }
 
@@ -89,6 +113,21 @@ impl Sandbox {
         &self.redis_url
     }
 
+    /// What services take as `AMQP_URL`.
+    pub async fn amqp_url(&self) -> String {
+        let url = self.direct_amqp_url().await;
+        match &self.amqp_proxy {
+            Some(proxy) => with_host(url, &proxy.address().to_string()),
+            None => url.to_owned(),
+        }
+    }
+
+    /// The way to RabbitMQ past the proxy.
+    pub async fn direct_amqp_url(&self) -> &str {
+        let vhost = self.vhost.get_or_init(|| Vhost::take(amqp_server()));
+        vhost.await.url()
+    }
+
     /// The database, for looking at documents and planting them.
     #[must_use]
     pub fn mongodb(&self) -> &Database {
@@ -99,6 +138,12 @@ impl Sandbox {
     #[must_use]
     pub fn redis(&self) -> MultiplexedConnection {
         self.redis.clone()
+    }
+
+    /// What services take as `MONGODB_COMMAND_LOG`.
+    #[must_use]
+    pub fn command_log(&self) -> &Path {
+        &self.command_log
     }
 
     /// Makes Redis lose its memory.
@@ -120,38 +165,69 @@ impl Sandbox {
     pub fn redis_proxy(&self) -> &ChaosProxy {
         self.redis_proxy.as_ref().expect("a sandbox with outages")
     }
+
+    /// The way to RabbitMQ; panics without [`Sandbox::with_outages`].
+    #[must_use]
+    pub fn amqp_proxy(&self) -> &ChaosProxy {
+        self.amqp_proxy.as_ref().expect("a sandbox with outages")
+    }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let (uri, name) = (self.mongodb_uri.clone(), self.database.name().to_owned());
-        let redis_url = self.redis_url.clone();
+        let (redis_url, command_log) = (self.redis_url.clone(), self.command_log.clone());
         // The test's own runtime cannot be waited for here; a panic may have stopped it.
-        let tidying = std::thread::spawn(move || {
+        let tidying = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime");
             let tidy = async {
                 let client = Client::with_uri_str(&uri).await?;
+                let mut shared = connect(&Servers::from_environment().redis).await;
+                let faults = explain::faults(&command_log, &client, &mut shared).await;
                 client.database(&name).drop().await?;
                 let _: () = redis::cmd("FLUSHDB")
                     .query_async(&mut connect(&redis_url).await)
                     .await
                     .expect("FLUSHDB");
-                mongodb::error::Result::Ok(())
+                mongodb::error::Result::Ok(faults)
             };
+            let tidied = runtime.block_on(async { tokio::time::timeout(TIDYING, tidy).await });
+            let _ = fs::remove_file(&command_log);
             // What is left over after an outage at the end goes with the servers.
-            let _ = runtime.block_on(async { tokio::time::timeout(TIDYING, tidy).await });
+            tidied.map(Result::unwrap_or_default).unwrap_or_default()
         });
-        let _ = tidying.join();
+        let tidied = tidying.join();
+        if let Some(vhost) = self.vhost.take() {
+            vhost.release();
+        }
+        if !thread::panicking() {
+            let faults = tidied.expect("the end of a sandbox");
+            assert!(
+                faults.is_empty(),
+                "MongoDB has no index for what services asked it here:\n{}",
+                faults.join("\n")
+            );
+        }
     }
+}
+
+/// For files that tests share, and those that outlive none of them.
+pub(crate) fn folder() -> PathBuf {
+    let folder = env::temp_dir().join("anufy-testkit");
+    fs::create_dir_all(&folder).expect("a folder for the files of tests");
+    folder
 }
 
 /// A port that no other test asks for and nobody listens on, for a process
 /// that cannot be told to choose one and say which.
 pub async fn reserve_port() -> u16 {
     let mut redis = connect(&Servers::from_environment().redis).await;
+    // Another run of the tests on this machine has a counter of its own: begin elsewhere.
+    let start = uuid::Uuid::new_v4().as_u64_pair().0 % u64::from(u32::MAX);
+    let _: bool = redis.set_nx(NEXT_PORT, start).await.expect("SET NX");
     loop {
         let n: u64 = redis.incr(NEXT_PORT, 1).await.expect("INCR");
         let port = PORTS.start + u16::try_from(n % u64::from(PORTS.end - PORTS.start)).unwrap();
@@ -169,6 +245,16 @@ async fn connect(url: &str) -> MultiplexedConnection {
         .expect("a connection to Redis")
 }
 
+fn amqp_server() -> String {
+    address_in("AMQP_URL")
+}
+
+fn address_in(variable: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run the tests with `make test`, or name servers to use")
+    })
+}
+
 struct Servers {
     mongodb: String,
     redis: String,
@@ -176,14 +262,9 @@ struct Servers {
 
 impl Servers {
     fn from_environment() -> Self {
-        let address = |name| {
-            env::var(name).unwrap_or_else(|_| {
-                panic!("{name} is not set: run the tests with `make test`, or name servers to use")
-            })
-        };
         Self {
-            mongodb: address("MONGODB_URI"),
-            redis: address("REDIS_URL"),
+            mongodb: address_in("MONGODB_URI"),
+            redis: address_in("REDIS_URL"),
         }
     }
 
@@ -206,70 +287,11 @@ impl Servers {
     }
 }
 
-/// Splits `scheme://user:password@host:port/path?query` around its (first) host.
-fn split(url: &str) -> (&str, &str, &str) {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..]
-        .find(['/', '?'])
-        .map_or(url.len(), |at| start + at);
-    let start = url[start..end]
-        .rfind('@')
-        .map_or(start, |at| start + at + 1);
-    (&url[..start], &url[start..end], &url[end..])
-}
-
-fn host_of(url: &str) -> String {
-    let (_, hosts, _) = split(url);
-    hosts.split(',').next().unwrap_or(hosts).to_owned()
-}
-
-fn with_host(url: &str, host: &str) -> String {
-    let (before, _, after) = split(url);
-    format!("{before}{host}{after}")
-}
-
-fn with_path(url: &str, path: &str) -> String {
-    let (before, host, after) = split(url);
-    let query = after.find('?').map_or("", |at| &after[at..]);
-    format!("{before}{host}/{path}{query}")
-}
-
-fn with_option(uri: &str, option: &str) -> String {
-    let (_, _, after) = split(uri);
-    let separator = match after {
-        _ if after.contains(option) => return uri.to_owned(),
-        "" => "/?",
-        _ if after.contains('?') => "&",
-        _ => "?",
-    };
-    format!("{uri}{separator}{option}")
-}
-
 #[cfg(test)]
 mod tests {
     use mongodb::bson::doc;
 
     use super::*;
-
-    #[test]
-    fn addresses_are_rewritten_part_by_part() {
-        let uri = "mongodb://ana:p%40ss@a:1,b:2/?replicaSet=rs0";
-        assert_eq!(host_of(uri), "a:1");
-        assert_eq!(
-            with_option(&with_host(uri, "c:3"), "directConnection=true"),
-            "mongodb://ana:p%40ss@c:3/?replicaSet=rs0&directConnection=true"
-        );
-        assert_eq!(with_option("mongodb://a:1", "x=1"), "mongodb://a:1/?x=1");
-        assert_eq!(
-            with_option("mongodb://a:1/?x=1", "x=1"),
-            "mongodb://a:1/?x=1"
-        );
-        assert_eq!(
-            with_path("redis://:p@a:1/0?protocol=resp3", "7"),
-            "redis://:p@a:1/7?protocol=resp3"
-        );
-        assert_eq!(with_path("redis://a:1", "7"), "redis://a:1/7");
-    }
 
     #[tokio::test]
     async fn sandboxes_are_empty_apart_and_gone_afterwards() {
@@ -294,6 +316,17 @@ mod tests {
         drop(one);
         let left = two.mongodb().client().list_database_names().await.unwrap();
         assert!(!left.contains(&gone));
+    }
+
+    #[tokio::test]
+    async fn each_has_a_virtual_host_of_its_own() {
+        let (one, two) = (Sandbox::create().await, Sandbox::with_outages().await);
+        assert_eq!(one.amqp_url().await, one.amqp_url().await);
+        assert_ne!(one.direct_amqp_url().await, two.direct_amqp_url().await);
+        two.amqp_proxy().cut();
+        bus::declare_topology(&one.amqp_url().await).await.unwrap();
+        let refused = bus::declare_topology(&two.amqp_url().await).await;
+        assert!(refused.is_err());
     }
 
     #[tokio::test]

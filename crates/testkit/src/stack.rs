@@ -1,3 +1,5 @@
+mod planted;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use runtime::{Clock, ManualClock, Shutdown, admin::RenderMetrics};
@@ -7,28 +9,49 @@ use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
     Client, Sandbox, User,
-    deployment::{Deployment, ENDING, upstreams},
+    deployment::{Deployment, ENDING, auth_grpc_url, upstreams},
     reserve_port,
 };
 
-/// auth and the gateway in the process of the test, on ports of their own,
-/// with databases of their own and a clock that the test moves.
+/// auth, posts and the gateway in the process of the test, on ports of their
+/// own, with databases of their own and a clock that the test moves.
 ///
-/// They talk real HTTP and gRPC. With `LOG` in the environment they log.
+/// They talk real HTTP, gRPC and AMQP. With `LOG` in the environment they log.
 pub struct Stack {
     auth: Option<Running>,
+    posts: Option<Running>,
     gateway: Option<Running>,
-    auth_addresses: AuthAddresses,
+    auth_addresses: Addresses,
+    posts_addresses: Addresses,
     gateway_address: Option<SocketAddr>,
     clock: ManualClock,
     // Dropped last: the services write to it until they are gone.
     deployment: Deployment,
 }
 
+/// Where a service is, also after it was stopped and started again.
 #[derive(Clone, Copy)]
-struct AuthAddresses {
+struct Addresses {
     http: SocketAddr,
     grpc: SocketAddr,
+}
+
+impl Addresses {
+    async fn reserve() -> Self {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            http: address(reserve_port().await),
+            grpc: address(reserve_port().await),
+        }
+    }
+
+    fn settings(self) -> Vec<(String, String)> {
+        vec![
+            ("http-addr".to_owned(), self.http.to_string()),
+            ("grpc-addr".to_owned(), self.grpc.to_string()),
+            ("admin-addr".to_owned(), "127.0.0.1:0".to_owned()),
+        ]
+    }
 }
 
 struct Running {
@@ -41,20 +64,27 @@ struct Running {
 pub struct StackBuilder {
     has_outages: bool,
     has_gateway: bool,
+    has_posts: bool,
     settings: Vec<(String, String)>,
 }
 
 impl StackBuilder {
-    /// MongoDB and Redis can fail: see [`Sandbox::mongodb_proxy`] and
-    /// [`Sandbox::redis_proxy`].
+    /// The servers can fail: see [`Sandbox::mongodb_proxy`],
+    /// [`Sandbox::redis_proxy`] and [`Sandbox::amqp_proxy`].
     pub fn with_outages(mut self) -> Self {
         self.has_outages = true;
         self
     }
 
-    /// auth alone.
+    /// Only the services behind the gateway.
     pub fn without_gateway(mut self) -> Self {
         self.has_gateway = false;
+        self
+    }
+
+    /// posts is down, and its collections are not there.
+    pub fn without_posts(mut self) -> Self {
+        self.has_posts = false;
         self
     }
 
@@ -77,25 +107,26 @@ impl StackBuilder {
         } else {
             Sandbox::create().await
         };
-        let mut deployment = Deployment::new(sandbox);
+        let mut deployment = Deployment::new(sandbox).await;
         for (name, value) in self.settings {
             deployment.set(&name, value);
         }
-        deployment.migrate().await;
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let auth_addresses = AuthAddresses {
-            http: address(reserve_port().await),
-            grpc: address(reserve_port().await),
-        };
+        deployment.migrate_auth().await;
         let mut stack = Stack {
             auth: None,
+            posts: None,
             gateway: None,
-            auth_addresses,
+            auth_addresses: Addresses::reserve().await,
+            posts_addresses: Addresses::reserve().await,
             gateway_address: None,
             clock: ManualClock::default(),
             deployment,
         };
         stack.start_auth().await;
+        if self.has_posts {
+            stack.deployment.migrate_posts().await;
+            stack.start_posts().await;
+        }
         if self.has_gateway {
             stack.start_gateway().await;
         }
@@ -114,6 +145,7 @@ impl Stack {
         StackBuilder {
             has_outages: false,
             has_gateway: true,
+            has_posts: true,
             settings: Vec::new(),
         }
     }
@@ -121,12 +153,8 @@ impl Stack {
     /// Starts auth where it was before [`Stack::stop_auth`].
     pub async fn start_auth(&mut self) {
         assert!(self.auth.is_none(), "auth runs already");
-        let AuthAddresses { http, grpc } = self.auth_addresses;
-        let settings = self.deployment.parse(&[
-            ("http-addr".to_owned(), http.to_string()),
-            ("grpc-addr".to_owned(), grpc.to_string()),
-            ("admin-addr".to_owned(), "127.0.0.1:0".to_owned()),
-        ]);
+        let Addresses { http, grpc } = self.auth_addresses;
+        let settings = self.deployment.parse(&self.auth_addresses.settings());
         let shutdown = Shutdown::new();
         let app = auth::App::build(
             settings,
@@ -146,9 +174,43 @@ impl Stack {
         auth.stop().await;
     }
 
+    /// Starts posts where it was before [`Stack::stop_posts`].
+    pub async fn start_posts(&mut self) {
+        assert!(self.posts.is_none(), "posts runs already");
+        let Addresses { http, grpc } = self.posts_addresses;
+        let mut flags = self.posts_addresses.settings();
+        flags.push(auth_grpc_url(self.auth_addresses.grpc));
+        let settings = self.deployment.parse(&flags);
+        let shutdown = Shutdown::new();
+        let app = posts::App::build(
+            settings,
+            shutdown.clone(),
+            self.shared_clock(),
+            no_metrics(),
+        );
+        let app = app.await.expect("posts starts");
+        assert_eq!((app.http_addr(), app.grpc_addr()), (http, grpc));
+        let operator = Client::new(format!("http://{}", app.admin_addr()));
+        let task = tokio::spawn(app.run());
+        self.posts = Some(Running { shutdown, task });
+        // It is ready once it knows the keys of tokens, which auth may not be there to tell.
+        if self.auth.is_some() {
+            wait_ready(&operator).await;
+        }
+    }
+
+    /// Ends posts in order; its ports refuse connections afterwards.
+    pub async fn stop_posts(&mut self) {
+        let posts = self.posts.take().expect("posts runs");
+        posts.stop().await;
+    }
+
     async fn start_gateway(&mut self) {
-        let AuthAddresses { http, grpc } = self.auth_addresses;
-        let mut flags = upstreams(&[http], grpc).to_vec();
+        let http = [
+            ("auth", self.auth_addresses.http),
+            ("posts", self.posts_addresses.http),
+        ];
+        let mut flags = upstreams(&http, self.auth_addresses.grpc);
         for flag in ["http-addr", "admin-addr"] {
             flags.push((flag.to_owned(), "127.0.0.1:0".to_owned()));
         }
@@ -166,10 +228,10 @@ impl Stack {
         let task = tokio::spawn(app.run());
         self.gateway = Some(Running { shutdown, task });
         // It is ready once it knows the keys of tokens.
-        crate::eventually(ENDING, async || operator.get("/readyz").await.status == 200).await;
+        wait_ready(&operator).await;
     }
 
-    /// Migrates the databases, as at the start; again changes nothing.
+    /// Migrates everything, as at the start; again changes nothing.
     pub async fn migrate(&self) -> auth::MigrationReport {
         self.deployment.migrate().await
     }
@@ -206,6 +268,18 @@ impl Stack {
     #[must_use]
     pub fn auth_grpc_url(&self) -> String {
         format!("http://{}", self.auth_addresses.grpc)
+    }
+
+    /// `http://host:port` of posts.
+    #[must_use]
+    pub fn posts_url(&self) -> String {
+        format!("http://{}", self.posts_addresses.http)
+    }
+
+    /// `http://host:port` of the internal API of posts.
+    #[must_use]
+    pub fn posts_grpc_url(&self) -> String {
+        format!("http://{}", self.posts_addresses.grpc)
     }
 
     /// The clock of all services.
@@ -259,7 +333,17 @@ impl Stack {
     /// A service of the deployment, talking to auth past the gateway.
     #[must_use]
     pub fn insider(&self) -> Client {
-        Client::new(self.auth_url())
+        self.inside(self.auth_url())
+    }
+
+    /// A service of the deployment, talking to posts past the gateway.
+    #[must_use]
+    pub fn posts_insider(&self) -> Client {
+        self.inside(self.posts_url())
+    }
+
+    fn inside(&self, url: String) -> Client {
+        Client::new(url)
             .with_header(
                 contracts::rpc::CREDENTIAL_HEADER,
                 self.credential().expose_secret(),
@@ -276,7 +360,8 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        for running in [&self.gateway, &self.auth].into_iter().flatten() {
+        let services = [&self.gateway, &self.posts, &self.auth];
+        for running in services.into_iter().flatten() {
             running.shutdown.stop_now();
             running.task.abort();
         }
@@ -291,6 +376,10 @@ impl Running {
             .expect("the end of the drain");
         ended.expect("no panic").expect("an orderly end");
     }
+}
+
+async fn wait_ready(operator: &Client) {
+    crate::eventually(ENDING, async || operator.get("/readyz").await.status == 200).await;
 }
 
 fn no_metrics() -> RenderMetrics {

@@ -68,6 +68,31 @@ impl User {
         self.post_empty("/api/auth/logout").await
     }
 
+    /// Follows `other`, or asks to.
+    pub async fn follow(&self, other: &Self) -> Value {
+        let path = format!("/api/users/{}/follow", other.id);
+        self.post_empty(&path).await.expect(200)
+    }
+
+    /// Follows `other` no more.
+    pub async fn unfollow(&self, other: &Self) -> Value {
+        let path = format!("/api/users/{}/follow", other.id);
+        self.delete(&path).await.expect(200)
+    }
+
+    /// Posts `text`; the post.
+    pub async fn publish(&self, text: &str) -> Value {
+        let body = json!({ "content": text });
+        self.post("/api/posts", &body).await.expect(201)
+    }
+
+    /// The first page of the own feed.
+    pub async fn feed(&self) -> Vec<Value> {
+        let page = self.get("/api/posts/feed").await.expect(200);
+        let items = page["items"].as_array();
+        items.unwrap_or_else(|| panic!("{page}")).clone()
+    }
+
     /// This person at another door of the same deployment.
     #[must_use]
     pub fn at(&self, door: &Client) -> Client {
