@@ -37,7 +37,7 @@ reset: ## stop and wipe the data, the secrets and the logs
 test: ## run the tests against servers of their own (ARGS="-p gateway")
 	@deploy/local/test.sh $(ARGS)
 
-smoke: ## register, log in and out through the gateway of the running stack
+smoke: ## register, follow, post, read a feed and log out through the gateway of the running stack
 	@deploy/local/smoke.sh
 
 check: check-format check-scripts check-protos check-dependencies check-code check-docs ## everything that needs no server, cheapest first
