@@ -170,7 +170,8 @@ mod tests {
         assert!(Caption::parse(&"ä".repeat(CAPTION_MAX + 1)).is_err());
         assert!(Caption::parse("a\u{0}b").is_err());
         let many = |prefix: &str, count: usize| -> String {
-            (0..count).map(|n| format!("{prefix}tag{n} ")).collect()
+            let words: Vec<String> = (0..count).map(|n| format!("{prefix}tag{n}")).collect();
+            words.join(" ")
         };
         assert!(Caption::parse(&many("#", HASHTAGS_MAX)).is_ok());
         assert!(Caption::parse(&many("#", HASHTAGS_MAX + 1)).is_err());

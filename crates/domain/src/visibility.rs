@@ -130,15 +130,15 @@ mod tests {
     }
 
     /// What an ordinary viewer sees of `author`, out of profile, listing, content, feed.
-    fn seen(author: &Author, relation: &Relation) -> [bool; 4] {
-        ALL.map(|sight| is_visible(&viewer(Role::User), author, relation, sight))
+    fn seen(author: &Author, relation: Relation) -> [bool; 4] {
+        ALL.map(|sight| is_visible(&viewer(Role::User), author, &relation, sight))
     }
 
     #[test]
     fn a_follower_sees_everything_and_a_stranger_all_but_the_feed() {
-        assert_eq!(seen(&author(), &following()), [true; 4]);
+        assert_eq!(seen(&author(), following()), [true; 4]);
         assert_eq!(
-            seen(&author(), &Relation::default()),
+            seen(&author(), Relation::default()),
             [true, true, true, false]
         );
     }
@@ -160,7 +160,7 @@ mod tests {
             },
         ];
         for author in hidden {
-            assert_eq!(seen(&author, &following()), [false; 4], "{author:?}");
+            assert_eq!(seen(&author, following()), [false; 4], "{author:?}");
             let oneself = Viewer {
                 id: author.id,
                 role: Role::User,
@@ -182,8 +182,8 @@ mod tests {
             requested: true,
             ..Relation::default()
         };
-        assert_eq!(seen(&private, &requested), [true, true, false, false]);
-        assert_eq!(seen(&private, &following()), [true; 4]);
+        assert_eq!(seen(&private, requested), [true, true, false, false]);
+        assert_eq!(seen(&private, following()), [true; 4]);
     }
 
     #[test]
@@ -196,8 +196,8 @@ mod tests {
             blocking: true,
             ..following()
         };
-        assert_eq!(seen(&author(), &blocked_by), [false; 4]);
-        assert_eq!(seen(&author(), &blocking), [true, false, false, false]);
+        assert_eq!(seen(&author(), blocked_by), [false; 4]);
+        assert_eq!(seen(&author(), blocking), [true, false, false, false]);
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
             muting: true,
             ..following()
         };
-        assert_eq!(seen(&author(), &muting), [true, true, true, false]);
+        assert_eq!(seen(&author(), muting), [true, true, true, false]);
     }
 
     #[test]
