@@ -22,7 +22,7 @@ use std::{
 };
 
 use bson::{Document, doc};
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use mongodb::{
     Client, ClientSession, Collection, Database, IndexModel,
     error::TRANSIENT_TRANSACTION_ERROR,
@@ -45,6 +45,9 @@ pub use settings::MongoSettings;
 
 /// Longest wait for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest pause before the second attempt of a transaction, and before any.
+const PAUSE_FIRST: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How often the driver looks whether the server answers.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -192,7 +195,8 @@ impl Store {
     }
 
     /// Runs `work` in a transaction, again as often as the server asks for it
-    /// within the time limit. `work` must not do anything it cannot repeat.
+    /// within the time limit, with growing pauses. `work` must not do anything
+    /// it cannot repeat.
     pub async fn transaction<T, W>(&self, operation: Operation, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -204,7 +208,17 @@ impl Store {
         let transaction = async move {
             let mut session = client.start_session().await?;
             let start = session.start_transaction();
-            start.and_run(work, |session, work| work(session)).await
+            start
+                .and_run((work, 0), |session, (work, attempt)| {
+                    let pause = pause_before(*attempt);
+                    *attempt += 1;
+                    async move {
+                        tokio::time::sleep(pause).await;
+                        work(session).await
+                    }
+                    .boxed()
+                })
+                .await
         };
         self.run(operation, transaction).await
     }
@@ -279,4 +293,15 @@ impl Store {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
+}
+
+/// How long an attempt of a transaction waits, so that those that collided do
+/// not collide again at once: a random part of a time that grows with each
+/// (drivers' specification of the convenient API for transactions).
+fn pause_before(attempt: i32) -> Duration {
+    if attempt == 0 {
+        return Duration::ZERO;
+    }
+    let longest = PAUSE_FIRST.mul_f64(1.5_f64.powi((attempt - 1).min(20)));
+    longest.min(PAUSE_MAX).mul_f64(rand::random())
 }
