@@ -17,7 +17,7 @@ use web::Faults;
 
 use crate::{
     AuthError,
-    mongo::{UserChanges, Users, taken},
+    mongo::{UserChanges, taken},
     passwords::Passwords,
     relations::{Related, Relations, active, viewer},
     sessions::{Device, LoggedIn, Sessions},
@@ -73,7 +73,6 @@ impl UserRef {
 /// The accounts of the product.
 #[derive(Clone)]
 pub(crate) struct Accounts {
-    pub(crate) users: Users,
     pub(crate) relations: Relations,
     pub(crate) outbox: Outbox,
     pub(crate) sessions: Sessions,
@@ -118,7 +117,10 @@ impl Accounts {
             updated_at: Some(now),
         };
         let session = self.sessions.begin(user.id, device, now);
-        self.users.insert_with_session(&user, &session).await?;
+        self.relations
+            .users
+            .insert_with_session(&user, &session)
+            .await?;
         self.sessions.logged_in(user, &session)
     }
 
@@ -202,7 +204,10 @@ impl Accounts {
         changes: UserChanges,
         now: Timestamp,
     ) -> mongodb::error::Result<Option<User>> {
-        let change = self.users.change(&mut *session, user_id, changes, now);
+        let change = self
+            .relations
+            .users
+            .change(&mut *session, user_id, changes, now);
         let Some(mut user) = change.await? else {
             return Ok(None);
         };

@@ -20,6 +20,7 @@ use runtime::{
 };
 use store::{Lease, Outbox, Store};
 use tokens::{Signer, Verifier};
+use tonic::service::RoutesBuilder;
 use web::{Authenticator, HttpServer, actix_web::web::Data};
 
 use crate::{
@@ -56,6 +57,7 @@ pub struct App {
     addresses: Addresses,
     accounts: Accounts,
     graph: FollowGraph,
+    lists: FollowLists,
     counters: Counters,
     authenticator: Data<Authenticator>,
     cache: Cache,
@@ -84,12 +86,11 @@ impl App {
         verifier.set_keys(&signer.jwks_json())?;
         let passwords = Passwords::new(settings.password_concurrency, settings.password_wait)?;
 
-        let users = Users::new(&store);
         let outbox = Outbox::new(&store, OUTBOX);
         let changes = FollowChanges::new(&store);
         let relations = Relations {
             store: store.clone(),
-            users: users.clone(),
+            users: Users::new(&store),
             follows: Follows::new(&store),
             blocks: Blocks::new(&store),
             changes: changes.clone(),
@@ -100,9 +101,12 @@ impl App {
             clock: Arc::clone(&clock),
             following_limit: u64::from(settings.following_limit),
         };
+        let lists = FollowLists {
+            relations: relations.clone(),
+        };
         let counters = Counters::new(&store, &changes);
         let sessions = Sessions {
-            users: users.clone(),
+            relations: relations.clone(),
             store: SessionStore::new(&store),
             passwords: passwords.clone(),
             attempts: LoginAttempts {
@@ -116,7 +120,6 @@ impl App {
             failure_time: settings.login_failure_time,
         };
         let accounts = Accounts {
-            users,
             relations,
             outbox,
             sessions,
@@ -150,6 +153,7 @@ impl App {
             addresses,
             accounts,
             graph,
+            lists,
             counters,
             authenticator: Data::new(Authenticator::new(Arc::new(verifier), clock)),
             cache,
@@ -177,79 +181,25 @@ impl App {
 
     /// Serves until the drain is over.
     pub async fn run(self) -> anyhow::Result<()> {
+        self.start_background_work();
+        let register = self.internal_api();
         let Self {
             settings,
             shutdown,
             readiness,
             accounts,
             graph,
-            counters,
-            store,
+            lists,
             ..
         } = self;
         let lifecycle = &settings.lifecycle;
         self.admin.spawn(&shutdown);
-
-        let sessions = accounts.sessions.clone();
-        shutdown.spawn_until_drain(
-            sessions
-                .revocations
-                .clone()
-                .keep_complete(sessions.store.clone(), Arc::clone(&sessions.clock)),
-        );
-        shutdown.spawn_until_drain(store.clone().watch(readiness.clone()));
-        shutdown.spawn_until_drain(self.cache.watch(readiness.clone()));
-
-        let publisher = Publisher::new(&settings.amqp, "auth");
-        shutdown.spawn_until_drain(publisher.clone().watch(readiness.clone()));
-        let relay = Relay {
-            outbox: accounts.outbox.clone(),
-            lease: Lease::new(&store, LEASES, "relay"),
-            publisher,
-        };
-        shutdown.spawn(relay.run(shutdown.clone()));
-        let counting = FollowCounting::new(
-            &store,
-            &graph.relations.changes,
-            &counters,
-            Lease::new(&store, LEASES, "follow_counting"),
-        );
-        shutdown.spawn(counting.run(shutdown.clone()));
-        let events = EventHandler {
-            counters: counters.clone(),
-        };
-        let consumer = Consumer::new(&settings.amqp, AUTH_EVENTS, PREFETCH);
-        shutdown.spawn(consumer.run(shutdown.clone(), events));
-
-        let lists = FollowLists {
-            relations: accounts.relations.clone(),
-        };
-        let relations = RelationsServiceServer::new(RelationsApi {
-            lists: lists.clone(),
-        });
-        let counters = CountersServiceServer::new(CountersApi {
-            check: CounterCheck { store, counters },
-        });
-        let users = UsersServiceServer::new(UsersApi {
-            users: accounts.users.clone(),
-        });
-        let signer = Arc::clone(&sessions.signer);
-        let sessions = SessionsServiceServer::new(SessionsApi {
-            sessions: sessions.clone(),
-            signer: Arc::clone(&signer),
-        });
-        let register = |routes: &mut tonic::service::RoutesBuilder| {
-            routes
-                .add_service(users)
-                .add_service(sessions)
-                .add_service(relations)
-                .add_service(counters);
-        };
         self.grpc
             .spawn(register, &shutdown, lifecycle.drain_delay)
             .await?;
 
-        let (accounts, signer) = (Data::new(accounts), Data::from(signer));
+        let signer = Data::from(Arc::clone(&accounts.sessions.signer));
+        let accounts = Data::new(accounts);
         let (graph, lists) = (Data::new(graph), Data::new(lists));
         self.http.spawn(
             "auth",
@@ -273,5 +223,63 @@ impl App {
             "serving"
         );
         shutdown.run_to_end(lifecycle).await
+    }
+
+    /// Watches the dependencies, and starts what nobody waits for.
+    fn start_background_work(&self) {
+        let (shutdown, readiness) = (&self.shutdown, &self.readiness);
+        let publisher = Publisher::new(&self.settings.amqp, "auth");
+        shutdown.spawn_until_drain(self.store.clone().watch(readiness.clone()));
+        shutdown.spawn_until_drain(self.cache.clone().watch(readiness.clone()));
+        shutdown.spawn_until_drain(publisher.clone().watch(readiness.clone()));
+
+        let sessions = &self.accounts.sessions;
+        let (revocations, clock) = (sessions.revocations.clone(), Arc::clone(&sessions.clock));
+        shutdown.spawn_until_drain(revocations.keep_complete(sessions.store.clone(), clock));
+        let relay = Relay {
+            outbox: self.accounts.outbox.clone(),
+            lease: Lease::new(&self.store, LEASES, "relay"),
+            publisher,
+        };
+        shutdown.spawn(relay.run(shutdown.clone()));
+        let counting = FollowCounting::new(
+            &self.store,
+            &self.graph.relations.changes,
+            &self.counters,
+            Lease::new(&self.store, LEASES, "follow_counting"),
+        );
+        shutdown.spawn(counting.run(shutdown.clone()));
+        let events = EventHandler {
+            counters: self.counters.clone(),
+        };
+        let consumer = Consumer::new(&self.settings.amqp, AUTH_EVENTS, PREFETCH);
+        shutdown.spawn(consumer.run(shutdown.clone(), events));
+    }
+
+    /// What other services may call.
+    fn internal_api(&self) -> impl FnOnce(&mut RoutesBuilder) + use<> {
+        let users = UsersServiceServer::new(UsersApi {
+            users: self.accounts.relations.users.clone(),
+        });
+        let sessions = SessionsServiceServer::new(SessionsApi {
+            sessions: self.accounts.sessions.clone(),
+            signer: Arc::clone(&self.accounts.sessions.signer),
+        });
+        let relations = RelationsServiceServer::new(RelationsApi {
+            lists: self.lists.clone(),
+        });
+        let counters = CountersServiceServer::new(CountersApi {
+            check: CounterCheck {
+                store: self.store.clone(),
+                counters: self.counters.clone(),
+            },
+        });
+        move |routes| {
+            routes
+                .add_service(users)
+                .add_service(sessions)
+                .add_service(relations)
+                .add_service(counters);
+        }
     }
 }

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     AuthError,
     attempts::LoginAttempts,
-    mongo::{SessionStore, Users},
+    mongo::SessionStore,
     passwords::{Passwords, Verdict},
+    relations::{Relations, active},
     revocation::RevocationPublisher,
 };
 
@@ -36,7 +37,7 @@ pub(crate) struct LoggedIn {
 /// The logins of all accounts.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    pub(crate) users: Users,
+    pub(crate) relations: Relations,
     pub(crate) store: SessionStore,
     pub(crate) passwords: Passwords,
     pub(crate) attempts: LoginAttempts,
@@ -104,7 +105,8 @@ impl Sessions {
     ) -> Result<LoggedIn, AuthError> {
         let email = email.to_lowercase();
         self.attempts.begin(&email).await?;
-        let user = self.users.find_by_email(&email).await?;
+        let users = &self.relations.users;
+        let user = users.find_by_email(&email).await?;
         let stored = user.as_ref().and_then(|user| user.password.clone());
         let verdict = self.passwords.verify(password.clone(), stored).await?;
         let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
@@ -119,6 +121,7 @@ impl Sessions {
         }
         let session = self.begin(user.id, device, self.clock.now());
         self.store.insert(&session).await?;
+        let user = active(self.relations.own(user.id).await?)?;
         self.logged_in(user, &session)
     }
 
@@ -128,7 +131,8 @@ impl Sessions {
         let replaced = async {
             let hash = self.passwords.hash(password).await?;
             let old = user.password.as_deref().unwrap_or_default();
-            self.users
+            self.relations
+                .users
                 .replace_password(user.id, old, &hash, self.clock.now())
                 .await
         };

@@ -57,9 +57,9 @@ async fn the_newest_count_of_posts_holds_in_whatever_order_they_come() {
     let told = vec![
         of_ana(2, 2),
         again.clone(),
+        again,
         of_ana(6, 4),
         of_ana(1, 1),
-        again,
         counted(&stack, "000000000000000000000000", 1, 1),
         counted(&stack, &bo.id, 1, 1),
     ];

@@ -1,10 +1,12 @@
 use std::collections::HashSet;
 
+use bson::{Document, doc};
+use domain::UserId;
 use futures_util::future::join_all;
 use serde_json::Value;
 use testkit::{Client, Stack, User};
 
-use crate::{auth, crowd, ids, user};
+use crate::{auth, crowd, ids, plant, user};
 
 fn path(owner: &User) -> String {
     format!("/api/users/{}/followers", owner.id)
@@ -133,6 +135,35 @@ async fn whoever_is_hidden_is_left_out_and_pages_are_full_all_the_same() {
     );
     stack.make_moderator(&reader).await;
     assert_eq!(all(&reader, &owner, 5).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_list_of_which_most_is_hidden_is_gone_through_to_its_end() {
+    let stack = auth().await;
+    let owner = user(&stack, "owner").await;
+    let followers = crowd(&stack, 170).await;
+    let pairs = followers.iter().map(|it| (it.id.clone(), owner.id.clone()));
+    plant(&stack, pairs, "accepted").await;
+    let is_seen = |at: usize| at.is_multiple_of(55);
+    let hidden = (0..170).filter(|at| !is_seen(*at));
+    let hidden: Vec<UserId> = hidden.map(|at| followers[at].id.parse().unwrap()).collect();
+    let users = stack.mongodb().collection::<Document>("users");
+    let ban = doc! { "$set": { "isShadowBanned": true } };
+    users
+        .update_many(doc! { "_id": { "$in": hidden } }, ban)
+        .await
+        .unwrap();
+    let seen = (0..170).rev().filter(|at| is_seen(*at));
+    let seen: Vec<&str> = seen.map(|at| followers[at].id.as_str()).collect();
+    assert_eq!(seen.len(), 4);
+    for limit in [1, 2, 3, 4, 5] {
+        assert_eq!(all(&owner, &owner, limit).await, seen, "{limit}");
+    }
+    let second = list(&owner, &owner, "page=2&limit=3").await;
+    assert_eq!(
+        (ids(&second), &second["has_more"]),
+        (vec![seen[3].to_owned()], &false.into())
+    );
 }
 
 #[tokio::test]

@@ -21,6 +21,16 @@ async fn email_and_password_log_in_whatever_the_case_of_the_email() {
 }
 
 #[tokio::test]
+async fn the_account_is_shown_with_what_it_did_a_moment_ago() {
+    let stack = auth().await;
+    let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
+    ana.follow(&bo).await;
+    let body = json!({ "email": ana.email, "password": ana.password });
+    let answer = stack.insider().post("/api/auth/login", &body).await;
+    assert_eq!(answer.expect(200)["user"]["following_count"], 1);
+}
+
+#[tokio::test]
 async fn an_unknown_email_and_a_wrong_password_cannot_be_told_apart() {
     let stack = auth().await;
     let ana = user(&stack, "ana").await;

@@ -25,7 +25,7 @@ mod update_me;
 
 use std::time::Duration;
 
-use bson::{Document, doc};
+use bson::{Document, doc, oid::ObjectId};
 use contracts::rpc::{Caller, CallerChannel};
 use domain::{SessionId, UserId};
 use futures_util::TryStreamExt;
@@ -90,6 +90,22 @@ async fn crowd(stack: &Stack, count: usize) -> Vec<Somebody> {
         }
     };
     ids.into_iter().map(somebody).collect()
+}
+
+/// Plants follows in the order of `pairs`, follower first.
+async fn plant(stack: &Stack, pairs: impl Iterator<Item = (String, String)>, status: &str) {
+    let id = |text: &str| text.parse::<UserId>().unwrap();
+    let edges = pairs.map(|(follower, followee)| {
+        doc! {
+            "_id": ObjectId::new(),
+            "follower_id": id(&follower),
+            "followee_id": id(&followee),
+            "status": status,
+            "created_at": bson::DateTime::now(),
+        }
+    });
+    let follows = stack.mongodb().collection::<Document>("follows");
+    follows.insert_many(edges).await.unwrap();
 }
 
 /// The documents of a collection that match, by `_id`.

@@ -1,4 +1,4 @@
-use bson::{Document, doc, oid::ObjectId};
+use bson::oid::ObjectId;
 use contracts::{
     auth::v1::{
         GetRelationsRequest, RelatedUser, Relation, StreamFolloweesRequest,
@@ -7,11 +7,10 @@ use contracts::{
     },
     rpc::CallerChannel,
 };
-use domain::UserId;
 use testkit::{Stack, User};
 use tonic::Code;
 
-use crate::{auth, channel, crowd, user};
+use crate::{auth, channel, crowd, plant, user};
 
 fn relations(stack: &Stack) -> RelationsServiceClient<CallerChannel> {
     RelationsServiceClient::new(channel(stack))
@@ -117,22 +116,6 @@ async fn nobody_in_particular_is_not_found_and_nonsense_is_refused() {
         let refused = relations(&stack).get_relations(request).await;
         assert_eq!(refused.unwrap_err().code(), code);
     }
-}
-
-/// Plants follows in the order of `pairs`, follower first.
-async fn plant(stack: &Stack, pairs: impl Iterator<Item = (String, String)>, status: &str) {
-    let id = |text: &str| text.parse::<UserId>().unwrap();
-    let edges = pairs.map(|(follower, followee)| {
-        doc! {
-            "_id": ObjectId::new(),
-            "follower_id": id(&follower),
-            "followee_id": id(&followee),
-            "status": status,
-            "created_at": bson::DateTime::now(),
-        }
-    });
-    let follows = stack.mongodb().collection::<Document>("follows");
-    follows.insert_many(edges).await.unwrap();
 }
 
 async fn followees(stack: &Stack, user_id: &str) -> Vec<StreamFolloweesResponse> {
