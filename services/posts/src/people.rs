@@ -179,3 +179,47 @@ fn refused(status: Status) -> PostError {
 fn unreadable() -> PostError {
     refused(Status::internal("an answer that cannot be read"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use clap::Parser;
+    use tokio::net::TcpListener;
+    use web::Failure;
+
+    use super::*;
+    use crate::Command;
+
+    #[tokio::test]
+    async fn who_hangs_is_not_waited_for() {
+        // Connections are taken by the system, and nobody answers.
+        let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("--auth-grpc-url=http://{}", auth.local_addr().unwrap());
+        let command = Command::try_parse_from([
+            "posts",
+            "serve",
+            "--auth-timeout=100ms",
+            &url,
+            "--mongodb-uri=mongodb://unused",
+            "--amqp-url=amqp://unused",
+            "--service-credential=0123456789abcdef0123456789abcdef",
+        ]);
+        let Command::Serve(settings) = command.unwrap() else {
+            panic!("not what was asked for");
+        };
+        let people = People::connect(&settings).unwrap();
+        let began = Instant::now();
+        let viewer = UserId::generate();
+        for refused in [
+            people.related(viewer, &[]).await,
+            people.followees(viewer).await,
+        ] {
+            let Err(error) = refused else {
+                panic!("nobody can have answered");
+            };
+            assert_eq!(error.code(), "unavailable");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}

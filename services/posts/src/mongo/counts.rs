@@ -73,11 +73,10 @@ impl PostCounts {
     }
 
     /// Adds `by` to the count of `author` under a new version, in the
-    /// transaction that has changed their posts, and returns what it is then.
+    /// transaction that is about to change their posts, and returns what it is then.
     ///
-    /// An author of the predecessor has no count yet: their posts are counted,
-    /// the change included. Two transactions cannot both do that, because both
-    /// write the same document.
+    /// An author of the predecessor has no count yet: their posts are counted.
+    /// Two transactions cannot both do that, because both write the same document.
     pub(super) async fn change(
         &self,
         transaction: &mut ClientSession,
@@ -91,19 +90,20 @@ impl PostCounts {
             .return_document(ReturnDocument::After);
         match update.session(&mut *transaction).await? {
             Some(count) => Ok(count),
-            None => self.begin(transaction, author).await,
+            None => self.begin(transaction, author, by).await,
         }
     }
 
-    /// Counts the posts of an author who has no count.
+    /// Counts the posts of an author who has no count, and adds `by`.
     async fn begin(
         &self,
         transaction: &mut ClientSession,
         author: UserId,
+        by: i64,
     ) -> mongodb::error::Result<PostCount> {
         let count = PostCount {
             user_id: author,
-            count: self.count(transaction, author).await?,
+            count: self.count(transaction, author).await? + by,
             version: 1,
         };
         let insert = self.counts.insert_one(count);
@@ -163,7 +163,7 @@ impl PostCounts {
                     if find.session(&mut *transaction).await?.is_some() {
                         return Ok(false);
                     }
-                    let count = this.begin(transaction, author).await?;
+                    let count = this.begin(transaction, author, 0).await?;
                     let rows = [event_row(count.fact(), now)];
                     this.outbox.put(transaction, &rows).await?;
                     Ok(true)

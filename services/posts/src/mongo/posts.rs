@@ -121,13 +121,13 @@ impl PostStore {
                 let (this, post) = (this.clone(), post.clone());
                 let (answer, created) = (answer.clone(), created.clone());
                 async move {
-                    // First: of two requests with one key, the second must not get far.
+                    // First: what an author does at once collides here, before more is done in vain.
+                    let count = this.counts.change(transaction, post.user_id, 1).await?;
                     if let Some(answer) = answer {
                         this.answers.insert(transaction, &answer).await?;
                     }
                     let insert = this.posts.insert_one(&post);
                     insert.session(&mut *transaction).await?;
-                    let count = this.counts.change(transaction, post.user_id, 1).await?;
                     let rows = [created, event_row(count.fact(), at)];
                     this.outbox.put(transaction, &rows).await
                 }
@@ -156,13 +156,14 @@ impl PostStore {
             .transaction(operation("delete"), move |transaction| {
                 let (this, deleted) = (this.clone(), deleted.clone());
                 async move {
-                    let set = doc! { "$set": { "deleted_at": now } };
-                    let update = this.documents.update_one(own(id, author), set);
-                    let updated = update.session(&mut *transaction).await?;
-                    if updated.matched_count == 0 {
+                    let find = this.documents.find_one(own(id, author));
+                    if find.session(&mut *transaction).await?.is_none() {
                         return Ok(false);
                     }
                     let count = this.counts.change(transaction, author, -1).await?;
+                    let set = doc! { "$set": { "deleted_at": now } };
+                    let update = this.posts.update_one(own(id, author), set);
+                    update.session(&mut *transaction).await?;
                     let rows = [deleted, event_row(count.fact(), now)];
                     this.outbox.put(transaction, &rows).await?;
                     Ok(true)

@@ -26,14 +26,16 @@ mod planted;
 use serde_json::Value;
 use testkit::{Stack, StackBuilder, User};
 
-/// Posts that wait for auth for as long as a small machine takes under many
-/// requests at once.
+/// Services that wait for each other for as long as a small machine takes
+/// under many requests at once.
 async fn patient() -> Stack {
     patient_builder().start().await
 }
 
 fn patient_builder() -> StackBuilder {
-    Stack::builder().setting("auth-timeout", "20s")
+    Stack::builder()
+        .setting("auth-timeout", "18s")
+        .setting("mongodb-timeout", "18s")
 }
 
 /// The path of a post.
