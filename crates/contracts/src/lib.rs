@@ -11,7 +11,7 @@ mod status;
 mod time;
 pub mod topology;
 
-pub use status::{kind_of, status};
+pub use status::{kind_of, refuse, status};
 pub use time::timestamp;
 
 /// All descriptors of `proto/`, for server reflection.

@@ -12,13 +12,14 @@ pub enum StoreError {
     Timeout,
 }
 
-/// Server error codes: `DuplicateKey`, `WriteConflict`, `MaxTimeMSExpired`,
-/// and those of a server that is starting, stopping or not primary
-/// (from MongoDB's list of error codes).
+/// Server error codes: `DuplicateKey`, `WriteConflict`, `MaxTimeMSExpired`, those
+/// of a server that is starting, stopping or not primary, and those of a
+/// transaction that took too long or whose snapshot is gone (from MongoDB's
+/// list of error codes).
 const DUPLICATE_KEY: i32 = 11_000;
 const TIME_EXPIRED: i32 = 50;
-const NOT_NOW: [i32; 12] = [
-    6, 7, 89, 91, 112, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435,
+const NOT_NOW: [i32; 15] = [
+    6, 7, 89, 91, 112, 189, 246, 251, 262, 290, 9001, 10_107, 11_600, 11_602, 13_435,
 ];
 
 impl StoreError {

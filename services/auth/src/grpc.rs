@@ -5,7 +5,6 @@ mod relations;
 mod sessions;
 mod users;
 
-use contracts::status;
 use tonic::Status;
 use web::Failure;
 
@@ -16,10 +15,8 @@ pub(crate) use users::UsersApi;
 
 use crate::AuthError;
 
-/// The status for a failure; the calling service logs the message.
-fn refuse(error: AuthError) -> Status {
-    let message = format!("{}: {error}", error.code());
-    let mut refused = status(error.kind(), message);
-    refused.set_source(std::sync::Arc::new(error));
-    refused
+/// The status for a failure.
+fn refuse(error: impl Into<AuthError>) -> Status {
+    let error = error.into();
+    contracts::refuse(error.kind(), error.code(), &error)
 }

@@ -3,7 +3,6 @@
 mod counters;
 mod posts;
 
-use contracts::status;
 use tonic::Status;
 use web::Failure;
 
@@ -12,11 +11,8 @@ pub(crate) use posts::PostsApi;
 
 use crate::PostError;
 
-/// The status for a failure; the calling service logs the message.
+/// The status for a failure.
 fn refuse(error: impl Into<PostError>) -> Status {
     let error = error.into();
-    let message = format!("{}: {error}", error.code());
-    let mut refused = status(error.kind(), message);
-    refused.set_source(std::sync::Arc::new(error));
-    refused
+    contracts::refuse(error.kind(), error.code(), &error)
 }

@@ -50,7 +50,7 @@ impl CountersService for CountersApi {
         let request = request.into_inner();
         let (after, limit) = page(&request.after_user_id, request.limit)?;
         let checked = self.check.verify(after, limit, request.repair);
-        let checked = checked.await.map_err(|error| refuse(error.into()))?;
+        let checked = checked.await.map_err(refuse)?;
         Ok(Response::new(VerifyFollowCountsResponse {
             examined: u32::try_from(checked.examined).unwrap_or(u32::MAX),
             last_user_id: text(checked.last),
@@ -64,11 +64,7 @@ impl CountersService for CountersApi {
     ) -> Result<Response<ListPostsCountsResponse>, Status> {
         let request = request.into_inner();
         let (after, limit) = page(&request.after_user_id, request.limit)?;
-        let (accounts, last) = self
-            .check
-            .list(after, limit)
-            .await
-            .map_err(|error| refuse(error.into()))?;
+        let (accounts, last) = self.check.list(after, limit).await.map_err(refuse)?;
         Ok(Response::new(ListPostsCountsResponse {
             counts: accounts.iter().map(Into::into).collect(),
             last_user_id: text(last),

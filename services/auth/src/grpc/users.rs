@@ -18,11 +18,7 @@ impl UsersService for UsersApi {
         request: Request<GetUsersRequest>,
     ) -> Result<Response<GetUsersResponse>, Status> {
         let ids = parse_ids(&request.into_inner().user_ids)?;
-        let users = self
-            .users
-            .find_many(&ids)
-            .await
-            .map_err(|error| refuse(error.into()))?;
+        let users = self.users.find_many(&ids).await.map_err(refuse)?;
         let users = users.iter().map(User::from).collect();
         Ok(Response::new(GetUsersResponse { users }))
     }

@@ -96,15 +96,27 @@ impl FollowChanges {
         Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }
 
-    /// The rows between `user_id` and any of `others`.
+    /// The rows between `user_id` and any of `others`; where there are several
+    /// others, with all other rows of `user_id`.
     pub(crate) async fn between(
         &self,
         session: &mut ClientSession,
         user_id: UserId,
         others: &[UserId],
     ) -> Result<Vec<FollowChange>> {
-        let filter = either_way(("follower_id", "followee_id"), user_id, others);
-        let find = self.rows.find(filter).hint(by_name(indexes::FOLLOW_CHANGE));
+        let find = match others {
+            [other] => {
+                let fields = ("follower_id", "followee_id");
+                let pair = either_way(fields, user_id, &[*other]);
+                self.rows.find(pair).hint(by_name(indexes::FOLLOW_CHANGE))
+            }
+            // Looked up pair by pair, each would walk over rows that were
+            // removed lately: MongoDB keeps them in the index for minutes.
+            _ => self.rows.find(doc! { "$or": [
+                { "follower_id": user_id },
+                { "followee_id": user_id },
+            ] }),
+        };
         let mut rows = find.session(&mut *session).await?;
         rows.stream(session).try_collect().await
     }
@@ -121,17 +133,21 @@ impl FollowChanges {
     }
 
     /// What the counter of `list` lacks for each of `user_ids`, without those
-    /// that have no rows.
+    /// that have no rows. There may be others between them.
     pub(super) async fn totals(
         &self,
         session: &mut ClientSession,
         list: FollowList,
         user_ids: &[UserId],
     ) -> Result<Vec<Total>> {
+        let (Some(lowest), Some(highest)) = (user_ids.iter().min(), user_ids.iter().max()) else {
+            return Ok(Vec::new());
+        };
         let owner = list.owner_field();
         let sum = doc! { "_id": format!("${owner}"), "total": { "$sum": "$delta" } };
+        // One walk through the index: see `between`.
         let pipeline = [
-            doc! { "$match": { owner: { "$in": user_ids } } },
+            doc! { "$match": { owner: { "$gte": *lowest, "$lte": *highest } } },
             doc! { "$group": sum },
         ];
         let totals = self.rows.aggregate(pipeline).with_type::<Total>();

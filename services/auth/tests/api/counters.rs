@@ -270,6 +270,55 @@ async fn accounts_are_gone_through_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_full_page_is_compared_at_once() {
+    let stack = auth().await;
+    let ids: Vec<ObjectId> = (0..EVERYBODY).map(|_| ObjectId::new()).collect();
+    let star = ids[0];
+    let people = ids.iter().map(|id| {
+        let following = i64::from(*id != star);
+        doc! { "_id": id, "username": id.to_hex(), "following_count": following }
+    });
+    stack
+        .mongodb()
+        .collection::<Document>("users")
+        .insert_many(people)
+        .await
+        .unwrap();
+    let fans = ids[1..].iter().map(|fan| {
+        doc! { "follower_id": fan, "followee_id": star, "status": "accepted" }
+    });
+    stack
+        .mongodb()
+        .collection::<Document>("follows")
+        .insert_many(fans)
+        .await
+        .unwrap();
+    // Counted and removed, which MongoDB's indexes remember for minutes.
+    let changes = stack.mongodb().collection::<Document>("follow_changes");
+    let counted = ids.iter().zip(ids.iter().rev()).cycle().take(20_000);
+    let counted =
+        counted.map(|(fan, star)| doc! { "follower_id": fan, "followee_id": star, "delta": 0_i64 });
+    changes.insert_many(counted).await.unwrap();
+    changes.delete_many(doc! {}).await.unwrap();
+
+    let answer = verify(&stack, false).await;
+    assert_eq!(answer.examined, EVERYBODY);
+    let wrong = &answer.mismatches[..];
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert_eq!(
+        (wrong[0].user_id.clone(), wrong[0].counted),
+        (star.to_hex(), 999)
+    );
+
+    let request = ListPostsCountsRequest {
+        after_user_id: String::new(),
+        limit: EVERYBODY,
+    };
+    let page = counters(&stack).list_posts_counts(request).await.unwrap();
+    assert_eq!(page.into_inner().counts.len(), ids.len());
+}
+
+#[tokio::test]
 async fn a_page_without_bounds_or_from_nowhere_is_refused() {
     let stack = auth().await;
     for (after, limit) in [("", 0), ("", 1_001), ("ana", 10)] {
