@@ -9,7 +9,7 @@ tool  := deploy/local/tool.sh
 
 ##@ Run
 
-.PHONY: run up down restart status logs reset
+.PHONY: run up down restart status logs reset anufy
 run: ## run everything in the foreground; Ctrl-C drains and stops it
 	@$(stack) run
 
@@ -30,6 +30,9 @@ logs: ## follow the logs of the services (SERVICE=auth for one, or a server's na
 
 reset: ## stop and wipe the data, the secrets and the logs
 	@$(stack) reset
+
+anufy: ## the operator's command line, at the running stack (ARGS="verify counters")
+	@$(stack) anufy $(ARGS)
 
 ##@ Verify
 

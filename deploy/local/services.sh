@@ -42,7 +42,16 @@ common_settings() {
   [[ -n ${SERVICE_CREDENTIAL:-} ]] || say "SERVICE_CREDENTIAL_FILE=$STACK/secrets/service-credential"
 }
 
+# Prints what the operator's command line needs to reach the owners of the data.
+operator_settings() {
+  say "AUTH_GRPC_URL=http://127.0.0.1:$(service_port auth grpc)"
+  say "POSTS_GRPC_URL=http://127.0.0.1:$(service_port posts grpc)"
+  [[ -n ${SERVICE_CREDENTIAL:-} ]] || say "SERVICE_CREDENTIAL_FILE=$STACK/secrets/service-credential"
+}
+
 mapfile -t SERVICES < <(service_table | cut -d' ' -f1)
+# Every program of ours: the services, and the operator's command line.
+PROGRAMS=("${SERVICES[@]}" anufy)
 
 service_row() { service_table | grep "^$1 "; }
 
@@ -87,12 +96,12 @@ build_services() {
   local -a packages=()
   local name
   if [[ -n ${BIN_DIR:-} ]]; then
-    for name in "${SERVICES[@]}"; do
+    for name in "${PROGRAMS[@]}"; do
       [[ -x $BINARIES/$name ]] || die "BIN_DIR=$BIN_DIR has no program $name"
     done
     return
   fi
-  for name in "${SERVICES[@]}"; do packages+=(--package "$name"); done
+  for name in "${PROGRAMS[@]}"; do packages+=(--package "$name"); done
   step "building (profile $PROFILE; the first time takes minutes)"
   (cd "$ROOT" && cargo build --locked --bins --profile "$PROFILE" "${packages[@]}") ||
     die "the build failed"

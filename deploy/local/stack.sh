@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Anufy and its servers on this machine, without containers.
-# Usage: stack.sh run|up|down|restart|status|logs|reset, see README.md.
+# Usage: stack.sh run|up|down|restart|status|logs|reset|anufy …, see README.md.
 set -euo pipefail
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
@@ -323,7 +323,18 @@ logs() {
   wait
 }
 
+# --- operating --------------------------------------------------------------------------------
+
+# Runs the operator's command line against the stack at hand.
+anufy() {
+  use_current_stack
+  all_services_alive || die "the stack at port $BASE is not up: \`make up\` starts it"
+  mapfile -t SETTINGS < <(operator_settings)
+  env "${SETTINGS[@]}" "$BINARIES/anufy" "$@"
+}
+
 case ${1:-} in
   run | up | down | restart | status | logs | reset) "$1" ;;
-  *) die "usage: stack.sh run|up|down|restart|status|logs|reset" ;;
+  anufy) "$@" ;;
+  *) die "usage: stack.sh run|up|down|restart|status|logs|reset|anufy …" ;;
 esac
