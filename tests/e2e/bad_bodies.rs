@@ -1,10 +1,15 @@
 //! Whatever body a client sends, it gets the documented refusal: never a 500,
 //! never silence, and the next client notices nothing.
 
+use std::time::Duration;
+
 use contracts::rpc::CREDENTIAL_HEADER;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use testkit::{Client, Method, Response, Stack, User, raw_request, registration};
+use testkit::{Client, Method, Response, Stack, User, eventually, raw_request, registration};
+
+/// A post is counted within this.
+const SOON: Duration = Duration::from_secs(10);
 
 /// A body that is refused, and how.
 struct Refused {
@@ -34,6 +39,7 @@ fn refused(
 struct Operation {
     name: &'static str,
     method: Method,
+    /// `{post}` stands for a post of whoever asks.
     path: &'static str,
     /// The members that must be text.
     texts: &'static [&'static str],
@@ -68,21 +74,51 @@ fn operations() -> Vec<Operation> {
             valid: json!({ "full_name": "Ana", "bio": "hi" }),
             is_partial: true,
         },
+        Operation {
+            name: "create_post",
+            method: Method::POST,
+            path: "/api/posts",
+            texts: &["content", "location"],
+            valid: json!({ "content": "hi", "location": "here" }),
+            is_partial: true,
+        },
+        Operation {
+            name: "edit_post",
+            method: Method::PATCH,
+            path: "/api/posts/{post}",
+            texts: &["caption", "location"],
+            valid: json!({ "caption": "hi", "location": "here" }),
+            is_partial: true,
+        },
     ]
 }
 
-/// The gateway with a token, and auth itself with a token: the second must not
-/// rely on the first.
-pub(crate) fn doors(stack: &Stack, user: &User) -> [(&'static str, Client); 2] {
+/// Somebody with a post, which is counted, and the id of that post.
+async fn author(stack: &Stack) -> (User, String) {
+    let ana = stack.user("ana").await;
+    let post = ana.publish("a post").await;
+    eventually(SOON, async || ana.me().await["posts_count"] == 1).await;
+    (ana, post["_id"].as_str().unwrap().to_owned())
+}
+
+/// The gateway with a token, and the service behind it with a token: the second
+/// must not rely on the first.
+pub(crate) fn doors(stack: &Stack, user: &User, path: &str) -> [(&'static str, Client); 2] {
+    let (name, insider) = if path.starts_with("/api/posts") {
+        ("posts", stack.posts_insider())
+    } else {
+        ("auth", stack.insider())
+    };
     [
         ("gateway", user.at(&stack.anonymous())),
-        ("auth", user.at(&stack.insider())),
+        (name, user.at(&insider)),
     ]
 }
 
-async fn send(door: &Client, operation: &Operation, body: &Refused) -> Response {
+async fn send(door: &Client, operation: &Operation, post: &str, body: &Refused) -> Response {
+    let path = operation.path.replace("{post}", post);
     let mut request = door
-        .request(operation.method.clone(), operation.path)
+        .request(operation.method.clone(), &path)
         .body(body.body.clone());
     if let Some(content_type) = body.content_type {
         request = request.header("content-type", content_type);
@@ -91,16 +127,16 @@ async fn send(door: &Client, operation: &Operation, body: &Refused) -> Response 
 }
 
 /// Every operation at both doors answers every body as it says, and the
-/// account is as before.
+/// account and its posts are as before.
 async fn all_refused(bodies: impl Fn(&Operation) -> Vec<Refused>) {
     let stack = Stack::start().await;
-    let ana = stack.user("ana").await;
-    let before = ana.me().await;
+    let (ana, post) = author(&stack).await;
+    let before = (ana.me().await, ana.feed().await);
     let mut wrong = Vec::new();
     for operation in operations() {
         for body in bodies(&operation) {
-            for (door, client) in doors(&stack, &ana) {
-                let answer = send(&client, &operation, &body).await;
+            for (door, client) in doors(&stack, &ana, operation.path) {
+                let answer = send(&client, &operation, &post, &body).await;
                 if (answer.status, answer.problem_code().as_str()) == (body.status, body.code) {
                     let _ = answer.problem();
                 } else {
@@ -116,7 +152,7 @@ async fn all_refused(bodies: impl Fn(&Operation) -> Vec<Refused>) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    assert_eq!(ana.me().await, before);
+    assert_eq!((ana.me().await, ana.feed().await), before);
 }
 
 #[tokio::test]
@@ -257,13 +293,13 @@ async fn a_list_of_the_right_values_is_not_an_object() {
 #[tokio::test]
 async fn the_field_that_is_wrong_is_named() {
     let stack = Stack::start().await;
-    let ana = stack.user("ana").await;
+    let (ana, post) = author(&stack).await;
     for operation in operations() {
         for member in operation.texts {
             let mut body = operation.valid.clone();
             body[member] = json!({ "$ne": null });
             let body = refused("", body.to_string(), 422, "");
-            let answer = send(&ana, &operation, &body).await;
+            let answer = send(&ana, &operation, &post, &body).await;
             let fields = answer.expect_problem(422, "validation_failed").fields;
             assert_eq!(fields, [*member], "{}", operation.name);
         }
@@ -327,7 +363,7 @@ async fn values_out_of_bounds_break_the_rules() {
             .iter()
             .map(|member| with(member, &long))
             .collect();
-        if operation.name != "login" {
+        if ["register", "update_me"].contains(&operation.name) {
             for name in [
                 "", "ab", "Ana", "a b c", "ana\0", "../etc", "аna", "@ana", "a$b", "ana\n",
             ] {
@@ -477,7 +513,7 @@ async fn a_deep_body_does_not_exhaust_the_stack() {
                 "validation_failed",
             ),
         ];
-        if operation.is_partial {
+        if operation.name == "update_me" {
             let body = format!("{{\"settings\":{{\"privacy\":{{\"show_online\":{lists}}}}}}}");
             bodies.push(refused(
                 "deep lists in the settings",
@@ -515,7 +551,7 @@ async fn operations_without_a_body_do_not_mind_one() {
     }
 }
 
-/// The table of the service and the tables above know the same operations.
+/// The tables of the services and the tables above know the same operations.
 #[test]
 fn every_operation_with_a_body_is_in_the_table() {
     let without_a_body = [
@@ -528,12 +564,16 @@ fn every_operation_with_a_body_is_in_the_table() {
         "unfollow",
         "followers",
         "following",
+        "feed",
+        "author_posts",
+        "get_post",
+        "delete_post",
     ];
     let tested: Vec<_> = operations()
         .iter()
         .map(|operation| operation.name)
         .collect();
-    for route in auth::routes().iter() {
+    for route in auth::routes().iter().chain(posts::routes().iter()) {
         assert!(
             tested.contains(&route.name) || without_a_body.contains(&route.name),
             "{} has no test of bad input",

@@ -40,7 +40,7 @@ async fn whoever_is_looked_up_by_nonsense_is_not_found() {
         &long,
         &hex,
     ] {
-        for (door, client) in doors(&stack, &ana) {
+        for (door, client) in doors(&stack, &ana, "/api/users") {
             let answer = client.get(&format!("/api/users/{target}")).await;
             assert_eq!(
                 answer.problem_code(),
@@ -135,7 +135,7 @@ async fn a_method_that_a_path_does_not_have_is_said_so() {
                 continue;
             }
             let concrete = path.replace("{id}", &ana.id);
-            for (door, client) in doors(&stack, &ana) {
+            for (door, client) in doors(&stack, &ana, "/api/users") {
                 let method = Method::from_bytes(name.as_bytes()).unwrap();
                 let answer = client.send(client.request(method, &concrete)).await;
                 assert_eq!(answer.status, 405, "{door} {name} {path}: {answer:?}");
@@ -156,7 +156,7 @@ async fn methods_that_nobody_has_are_refused_at_the_door() {
     let ana = stack.user("ana").await;
     for name in ["TRACE", "PROPFIND", "FOO", "get"] {
         let method = Method::from_bytes(name.as_bytes()).unwrap();
-        for (door, client) in doors(&stack, &ana) {
+        for (door, client) in doors(&stack, &ana, "/api/users") {
             let answer = client
                 .send(client.request(method.clone(), "/api/auth/me"))
                 .await;
@@ -184,7 +184,7 @@ async fn there_is_nothing_at_other_paths() {
         "/.git/config",
         "/api/users/a/b",
     ] {
-        for (door, client) in doors(&stack, &ana) {
+        for (door, client) in doors(&stack, &ana, "/api/users") {
             let answer = client.get(path).await;
             assert_eq!(answer.status, 404, "{door} {path}: {answer:?}");
             answer.expect_problem(404, "not_found");

@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// What a run of `anufy` came to: its exit status and what it wrote.
 async fn anufy(arguments: &[&str], environment: Vec<(&str, String)>) -> (Option<i32>, String) {
     let mut process = Process::service("anufy", arguments, environment);
-    let status = process.wait_exit(Duration::from_secs(60)).await;
+    let status = process.wait_exit(Duration::from_mins(1)).await;
     (status.code(), process.output().join("\n"))
 }
 
@@ -36,8 +36,8 @@ async fn verify(stack: &Stack, more: &[&str]) -> (Option<i32>, String) {
 async fn counted(stack: &Stack) -> (User, User) {
     let (ana, bo) = (stack.user("ana").await, stack.user("bo").await);
     bo.follow(&ana).await;
-    ana.post("one").await;
-    ana.post("two").await;
+    ana.publish("one").await;
+    ana.publish("two").await;
     eventually(SOON, async || {
         let counters = stack.mongodb().collection::<Document>("users");
         let own = doc! { "_id": oid(&ana), "posts_count": 2, "followers_count": 1 };
@@ -109,7 +109,7 @@ async fn a_copy_that_is_ahead_of_its_original_is_repaired() {
     let (status, output) = verify(&stack, &["--repair"]).await;
     assert_eq!(status, Some(0), "{output}");
     assert_eq!(ana.me().await["posts_count"], 2);
-    let next = ana.post("three").await;
+    let next = ana.publish("three").await;
     assert!(next["_id"].is_string());
     eventually(SOON, async || ana.me().await["posts_count"] == 3).await;
 }

@@ -5,6 +5,8 @@
 //! The steps are not listed here: a run without a kill tells them, so a step
 //! that is added later is covered by itself.
 
+mod celebrity;
+mod locks;
 mod rig;
 mod rounds;
 mod stories;

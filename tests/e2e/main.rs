@@ -11,6 +11,8 @@
 mod bad_bodies;
 mod bad_paths;
 mod bad_tokens;
+mod commands;
+mod counters;
 mod crashes;
 mod drain;
 mod follow_and_post;

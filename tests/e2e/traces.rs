@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use testkit::{Client, Deployment, OtlpCollector, Sandbox, Service, Span, User, eventually_some};
 
 /// The parent that a client brings, in the form of W3C trace context.
@@ -15,6 +16,7 @@ struct Traced {
     collector: OtlpCollector,
     gateway: Service,
     _auth: Service,
+    _posts: Service,
     _deployment: Deployment,
 }
 
@@ -24,11 +26,13 @@ async fn traced() -> Traced {
     deployment.set("otlp-endpoint", collector.endpoint());
     deployment.migrate().await;
     let auth = deployment.start_auth().await;
-    let gateway = deployment.start_gateway(&[&auth]).await;
+    let posts = deployment.start_posts(&auth).await;
+    let gateway = deployment.start_gateway(&[&auth, &posts]).await;
     Traced {
         collector,
         gateway,
         _auth: auth,
+        _posts: posts,
         _deployment: deployment,
     }
 }
@@ -127,6 +131,38 @@ async fn a_login_that_writes_is_one_trace_too() {
     for secret in [&ana.email, &ana.password, &ana.token] {
         assert!(!shown.contains(secret.as_str()), "{secret} in {shown}");
     }
+}
+
+#[tokio::test]
+async fn a_post_is_one_trace_from_the_gateway_to_the_counter_of_its_author() {
+    let traced = traced().await;
+    let ana = User::register(&traced.gateway.client(), "ana").await;
+    ana.at(&tracing_client(&traced.gateway))
+        .post("/api/posts", &json!({ "content": "hello" }))
+        .await
+        .expect(201);
+
+    let (trace, leaf) = eventually_some(EXPORT, async || {
+        let trace = traced.collector.trace(TRACE_ID);
+        let leaf = span(&trace, "auth", "mongodb.users.set_posts_count")?.clone();
+        span(&trace, "posts", "publish posts.counted")?;
+        span(&trace, "posts", "mongodb.posts.insert")?;
+        span(&trace, "posts", "http.posts.create_post")?;
+        span(&trace, "gateway", "http.gateway")?;
+        Some((trace, leaf))
+    })
+    .await;
+    assert_eq!(
+        ancestry(&trace, &leaf),
+        [
+            "auth mongodb.users.set_posts_count",
+            "auth process auth-events",
+            "posts publish posts.counted",
+            "posts mongodb.posts.insert",
+            "posts http.posts.create_post",
+            "gateway http.gateway"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use mongodb::{
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 
 /// Commands that look nothing up. One that is in neither list is a fault: somebody must decide.
-const NOT_PLANNED: [&str; 11] = [
+const NOT_PLANNED: [&str; 12] = [
     "abortTransaction",
     "commitTransaction",
     "createIndexes",
@@ -20,6 +20,7 @@ const NOT_PLANNED: [&str; 11] = [
     "getMore",
     "hello",
     "insert",
+    "killCursors",
     "killSessions",
     "ping",
     "saslContinue",
@@ -45,7 +46,7 @@ pub(crate) async fn faults(
     shared: &mut MultiplexedConnection,
 ) -> Vec<String> {
     let lines = fs::read_to_string(log).unwrap_or_default();
-    let commands: BTreeSet<(String, String)> = lines.lines().map(parse).collect();
+    let commands: BTreeSet<(String, String)> = lines.lines().filter_map(parse).collect();
     if commands.is_empty() {
         return Vec::new();
     }
@@ -79,13 +80,13 @@ fn run_id() -> String {
     env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| process::id().to_string())
 }
 
-/// A line of the log: the database, and the command as text.
-fn parse(line: &str) -> (String, String) {
-    let line: Document = serde_json::from_str(line).expect("JSON in the command log");
-    let database = line.get_str("db").expect("a database");
-    let command = line.get_document("command").expect("a command");
-    let command = serde_json::to_string(command).expect("JSON");
-    (database.to_owned(), command)
+/// A line of the log: the database, and the command as text. A service that
+/// was killed may have left a part of a line.
+fn parse(line: &str) -> Option<(String, String)> {
+    let line: Document = serde_json::from_str(line).ok()?;
+    let command = line.get_document("command").ok()?;
+    let command = serde_json::to_string(command).ok()?;
+    Some((line.get_str("db").ok()?.to_owned(), command))
 }
 
 async fn fault(database: &Database, command: Document) -> Result<Option<String>> {
@@ -276,10 +277,7 @@ mod tests {
                 ] },
                 "sorts in memory",
             ),
-            (
-                doc! { "find": "nothing", "filter": {} },
-                "there is no collection nothing",
-            ),
+            (doc! { "find": "nothing", "filter": {} }, scan),
             (
                 doc! { "mapReduce": "things" },
                 "mapReduce is in no list of testkit::explain",
@@ -297,6 +295,7 @@ mod tests {
         let command = doc! { "find": "things", "filter": { "flavour": "text" } };
         let line = doc! { "db": sandbox.mongodb_database(), "command": command };
         let line = serde_json::to_string(&line).unwrap();
-        fs::write(sandbox.command_log(), line).unwrap();
+        let cut_off = &line[..line.len() - 5];
+        fs::write(sandbox.command_log(), format!("{line}\n{cut_off}")).unwrap();
     }
 }

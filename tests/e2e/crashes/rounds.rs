@@ -6,11 +6,11 @@ use tokio::{task::JoinHandle, time::timeout};
 use super::rig::{Point, Rig, Steps, Victim};
 
 /// Long enough for an operation to come to any of its steps.
-const ARRIVAL: Duration = Duration::from_secs(5);
+const ARRIVAL: Duration = Duration::from_secs(15);
 /// A client that tries again after a kill has its answer within this: the
 /// documents that the dead had locked are free after two seconds.
-const RECOVERY: Duration = Duration::from_secs(8);
-const SOON: Duration = Duration::from_secs(10);
+const RECOVERY: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(30);
 
 /// Something that a person does.
 pub(super) trait Story {
@@ -23,8 +23,8 @@ pub(super) trait Story {
     /// One attempt, or a repetition of it; whether it was acknowledged.
     fn act(cast: Self::Cast) -> impl Future<Output = bool> + Send + 'static;
 
-    /// Makes sure of what there is afterwards, counters aside.
-    async fn check(rig: &Rig, cast: &Self::Cast);
+    /// Makes sure of what there is after a kill at `point`, counters aside.
+    async fn check(rig: &Rig, cast: &Self::Cast, point: &str);
 }
 
 /// Does it once undisturbed to learn its steps, and then again and again, each
@@ -35,11 +35,8 @@ pub(super) async fn survives<S: Story>(_: S) {
     let warm = S::prepare(&rig).await;
     assert!(S::act(warm).await);
     let steps = steps::<S>(&rig).await;
+    assert!(steps.iter().any(Steps::have_a_commit));
     for (victim, steps) in steps.into_iter().enumerate() {
-        eprintln!(
-            "{victim}: request {:#?}\nbehind {:#?}",
-            steps.of_request, steps.behind
-        );
         if !steps.of_request.is_empty() {
             kill_requests::<S>(&mut rig, victim, &steps.of_request).await;
         }
@@ -61,7 +58,7 @@ async fn steps<S: Story>(rig: &Rig) -> [Steps; 2] {
     rig.settled("undisturbed").await;
     eventually(SOON, async || rig.victims.iter().all(Victim::is_done)).await;
     let steps = rig.victims.each_ref().map(|victim| victim.steps(answered));
-    S::check(rig, &cast).await;
+    S::check(rig, &cast, "undisturbed").await;
     steps
 }
 
@@ -76,12 +73,12 @@ async fn kill_requests<S: Story>(rig: &mut Rig, victim: usize, points: &[Point])
     let (mut holds, mut attempts) = (Vec::new(), Vec::new());
     for (point, cast) in points.iter().zip(casts) {
         let mut hold = rig.victims[victim].hold(point);
-        attempts.push((cast.clone(), tokio::spawn(S::act(cast))));
+        attempts.push((point, cast.clone(), tokio::spawn(S::act(cast))));
         hold.reached(ARRIVAL).await;
         holds.push(hold);
     }
     rig.kill(victim, holds).await;
-    end::<S>(rig, attempts, &format!("{points:?}")).await;
+    end::<S>(rig, attempts).await;
 }
 
 /// Kills the service when the work behind a request has come to `point`.
@@ -92,25 +89,23 @@ async fn kill_behind<S: Story>(rig: &mut Rig, victim: usize, point: &Point) {
     let attempt = tokio::spawn(S::act(cast.clone()));
     hold.reached(ARRIVAL).await;
     rig.kill(victim, vec![hold]).await;
-    end::<S>(rig, vec![(cast, attempt)], &format!("{point:?}")).await;
+    end::<S>(rig, vec![(point, cast, attempt)]).await;
 }
 
 /// The clients try again until they have an answer; then everything is as if
 /// nobody had been killed.
-async fn end<S: Story>(rig: &Rig, attempts: Vec<(S::Cast, JoinHandle<bool>)>, point: &str) {
-    let t = Instant::now();
+async fn end<S: Story>(rig: &Rig, attempts: Vec<(&Point, S::Cast, JoinHandle<bool>)>) {
     let mut casts = Vec::new();
-    for (cast, attempt) in attempts {
+    for (point, cast, attempt) in attempts {
         let is_acknowledged = timeout(SOON, attempt).await.expect("an answer").unwrap();
         if !is_acknowledged {
             eventually(RECOVERY, async || S::act(cast.clone()).await).await;
         }
-        casts.push(cast);
+        casts.push((format!("{point:?}"), cast));
     }
-    eprintln!("{point} acknowledged after {:?}", t.elapsed());
-    rig.settled(point).await;
-    eprintln!("{point} settled after {:?}", t.elapsed());
-    for cast in &casts {
-        S::check(rig, cast).await;
+    let points: Vec<&str> = casts.iter().map(|(point, _)| point.as_str()).collect();
+    rig.settled(&points.join(", ")).await;
+    for (point, cast) in &casts {
+        S::check(rig, cast, point).await;
     }
 }

@@ -52,11 +52,9 @@ impl Story for Register {
         answer.is_some_and(|answer| matches!(answer.status, 201 | 409))
     }
 
-    async fn check(rig: &Rig, (door, body): &Self::Cast) {
-        assert_eq!(
-            count(rig, "users", doc! { "username": body["username"].as_str() }).await,
-            1
-        );
+    async fn check(rig: &Rig, (door, body): &Self::Cast, point: &str) {
+        let username = doc! { "username": body["username"].as_str() };
+        assert_eq!(count(rig, "users", username).await, 1, "{point}");
         let login = json!({ "email": body["email"], "password": body["password"] });
         door.post("/api/auth/login", &login).await.expect(200);
     }
@@ -73,22 +71,23 @@ async fn follow(method: Method, ana: &User, bo: &User) -> bool {
     answer.is_some_and(|answer| answer.status == 200)
 }
 
-async fn is_followed(rig: &Rig, (ana, bo): &(User, User), expected: bool) {
+async fn is_followed(rig: &Rig, (ana, bo): &(User, User), expected: bool, point: &str) {
     let edge = doc! { "follower_id": id(&ana.id), "followee_id": id(&bo.id) };
-    assert_eq!(count(rig, "follows", edge).await, u64::from(expected));
+    let edges = count(rig, "follows", edge).await;
+    assert_eq!(edges, u64::from(expected), "{point}");
     let state = if expected {
         FollowState::Following
     } else {
         FollowState::None
     };
-    assert!(is_published(rig, "users.follow_changed", |fact| matches!(
-        fact,
-        Fact::FollowChanged(it)
-            if it.follower_id == ana.id && it.followee_id == bo.id && it.state() == state
-    )));
+    let is_published = is_published(rig, "users.follow_changed", |fact| {
+        matches!(fact, Fact::FollowChanged(it)
+            if it.follower_id == ana.id && it.followee_id == bo.id && it.state() == state)
+    });
+    assert!(is_published, "{point}");
     let seen = ana.get(&format!("/api/users/{}", bo.id)).await.expect(200);
-    assert_eq!(seen["relation"]["following"], expected);
-    assert_eq!(seen["followers_count"], i64::from(expected));
+    assert_eq!(seen["relation"]["following"], expected, "{point}");
+    assert_eq!(seen["followers_count"], i64::from(expected), "{point}");
 }
 
 pub(super) struct Follow;
@@ -104,8 +103,8 @@ impl Story for Follow {
         follow(Method::POST, &ana, &bo).await
     }
 
-    async fn check(rig: &Rig, cast: &Self::Cast) {
-        is_followed(rig, cast, true).await;
+    async fn check(rig: &Rig, cast: &Self::Cast, point: &str) {
+        is_followed(rig, cast, true, point).await;
     }
 }
 
@@ -124,8 +123,8 @@ impl Story for Unfollow {
         follow(Method::DELETE, &ana, &bo).await
     }
 
-    async fn check(rig: &Rig, cast: &Self::Cast) {
-        is_followed(rig, cast, false).await;
+    async fn check(rig: &Rig, cast: &Self::Cast, point: &str) {
+        is_followed(rig, cast, false, point).await;
     }
 }
 
@@ -144,18 +143,17 @@ impl Story for CreatePost {
             .is_some_and(|answer| answer.status == 201)
     }
 
-    async fn check(rig: &Rig, ana: &Self::Cast) {
-        assert_eq!(
-            count(rig, "posts", doc! { "user_id": id(&ana.id) }).await,
-            1
-        );
+    async fn check(rig: &Rig, ana: &Self::Cast, point: &str) {
+        let own = doc! { "user_id": id(&ana.id) };
+        assert_eq!(count(rig, "posts", own).await, 1, "{point}");
         // Whoever asks once more is told of the same post.
         let post = create(ana).await.unwrap().expect(201);
-        assert_eq!(ana.feed().await[0]["_id"], post["_id"]);
-        assert!(is_published(rig, "posts.created", |fact| matches!(
-            fact,
-            Fact::PostCreated(it) if it.post_id == post["_id"] && it.author_id == ana.id
-        )));
+        assert_eq!(ana.feed().await[0]["_id"], post["_id"], "{point}");
+        let is_published = is_published(rig, "posts.created", |fact| {
+            matches!(fact, Fact::PostCreated(it)
+                if it.post_id == post["_id"] && it.author_id == ana.id)
+        });
+        assert!(is_published, "{point}");
     }
 }
 
@@ -187,13 +185,15 @@ impl Story for DeletePost {
         answer.is_some_and(|it| it.status == 204 || it.problem_code() == "post_not_found")
     }
 
-    async fn check(rig: &Rig, (ana, post): &Self::Cast) {
+    async fn check(rig: &Rig, (ana, post): &Self::Cast, point: &str) {
         let path = format!("/api/posts/{post}");
         ana.get(&path).await.expect_problem(404, "post_not_found");
-        assert!(ana.feed().await.is_empty());
-        assert!(is_published(rig, "posts.deleted", |fact| matches!(
-            fact,
-            Fact::PostDeleted(it) if it.post_id == *post && it.author_id == ana.id
-        )));
+        assert!(ana.feed().await.is_empty(), "{point}");
+        let is_published = is_published(
+            rig,
+            "posts.deleted",
+            |fact| matches!(fact, Fact::PostDeleted(it) if it.post_id == *post && it.author_id == ana.id),
+        );
+        assert!(is_published, "{point}");
     }
 }
