@@ -22,9 +22,9 @@ const FANS: usize = 300;
 /// So many have been told that they follow when auth is killed.
 const KILLS: [usize; 3] = [60, 140, 220];
 const HOUR: Duration = Duration::from_hours(1);
-const SOON: Duration = Duration::from_secs(30);
-/// Between two attempts of a client that was not answered.
-const PAUSE: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_mins(1);
+/// Between two attempts of a client that was not answered, as `Retry-After` asks.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_celebrity_loses_no_follower_while_auth_is_killed() {
