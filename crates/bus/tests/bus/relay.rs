@@ -29,7 +29,16 @@ struct Relayed {
 impl Relayed {
     async fn start(sandbox: &Sandbox) -> Self {
         let (uri, database) = (sandbox.mongodb_uri(), sandbox.mongodb_database());
-        let flags = ["x", "--mongodb-uri", &uri, "--mongodb-database", database];
+        let log = sandbox.command_log().display().to_string();
+        let flags = [
+            "x",
+            "--mongodb-uri",
+            &uri,
+            "--mongodb-database",
+            database,
+            "--mongodb-command-log",
+            &log,
+        ];
         let store = Store::connect(&Flags::parse_from(flags).mongo, "test").await;
         let store = store.unwrap();
         store
