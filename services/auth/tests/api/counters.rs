@@ -98,6 +98,10 @@ async fn replica(stack: &Stack) -> (Client, Shutdown) {
         ("admin-addr", "127.0.0.1:0".to_owned()),
         ("drain-delay", "0s".to_owned()),
         ("mongodb-uri", sandbox.mongodb_uri()),
+        (
+            "mongodb-command-log",
+            sandbox.command_log().display().to_string(),
+        ),
         ("mongodb-database", sandbox.mongodb_database().to_owned()),
         ("redis-url", sandbox.redis_url()),
         ("amqp-url", sandbox.amqp_url().await),
