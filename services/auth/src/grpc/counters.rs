@@ -4,10 +4,9 @@ use contracts::{
         VerifyFollowCountsRequest, VerifyFollowCountsResponse,
         counters_service_server::CountersService,
     },
-    rpc::{IDS_MAX, parse_id},
-    status,
+    rpc::parse_page,
 };
-use domain::{ErrorKind, UserId};
+use domain::UserId;
 use tonic::{Request, Response, Status};
 
 use super::refuse;
@@ -48,7 +47,7 @@ impl CountersService for CountersApi {
         request: Request<VerifyFollowCountsRequest>,
     ) -> Result<Response<VerifyFollowCountsResponse>, Status> {
         let request = request.into_inner();
-        let (after, limit) = page(&request.after_user_id, request.limit)?;
+        let (after, limit) = parse_page(&request.after_user_id, request.limit)?;
         let checked = self.check.verify(after, limit, request.repair);
         let checked = checked.await.map_err(refuse)?;
         Ok(Response::new(VerifyFollowCountsResponse {
@@ -63,25 +62,13 @@ impl CountersService for CountersApi {
         request: Request<ListPostsCountsRequest>,
     ) -> Result<Response<ListPostsCountsResponse>, Status> {
         let request = request.into_inner();
-        let (after, limit) = page(&request.after_user_id, request.limit)?;
+        let (after, limit) = parse_page(&request.after_user_id, request.limit)?;
         let (accounts, last) = self.check.list(after, limit).await.map_err(refuse)?;
         Ok(Response::new(ListPostsCountsResponse {
             counts: accounts.iter().map(Into::into).collect(),
             last_user_id: text(last),
         }))
     }
-}
-
-fn page(after: &str, limit: u32) -> Result<(Option<UserId>, u32), Status> {
-    if !(1..=IDS_MAX).contains(&(limit as usize)) {
-        let message = format!("limit must be 1 to {IDS_MAX}");
-        return Err(status(ErrorKind::Invalid, message));
-    }
-    let after = match after {
-        "" => None,
-        after => Some(parse_id(after)?),
-    };
-    Ok((after, limit))
 }
 
 fn text(id: Option<UserId>) -> String {

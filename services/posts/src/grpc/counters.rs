@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
     posts::v1::{
@@ -69,8 +69,9 @@ impl CountersService for CountersApi {
     ) -> Result<Response<GetPostCountsResponse>, Status> {
         let ids: Vec<UserId> = parse_ids(&request.into_inner().user_ids)?;
         let found = self.counts.find_many(&ids).await.map_err(refuse)?;
+        let found: HashMap<_, _> = found.iter().map(|count| (count.user_id, count)).collect();
         let counts = ids.into_iter().map(|id| {
-            let count = found.iter().find(|count| count.user_id == id);
+            let count = found.get(&id);
             PostCount {
                 user_id: id.to_string(),
                 count: count.map_or(0, |count| count.count),

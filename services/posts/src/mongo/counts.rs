@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use bson::{Bson, Document, doc};
 use bus::event_row;
 use contracts::events::v1::{PostsCounted, event::Fact};
@@ -278,14 +280,12 @@ impl PostCounts {
 }
 
 fn compare(authors: Vec<UserId>, stored: &[PostCount], counted: &[Counted]) -> Vec<CountMismatch> {
-    let mismatch = |user_id| {
-        let stored = stored.iter().find(|count| count.user_id == user_id);
-        let counted = counted.iter().find(|count| count.user_id == user_id);
-        CountMismatch {
-            user_id,
-            stored: stored.map_or(0, |count| count.count),
-            counted: counted.map_or(0, |count| count.count),
-        }
+    let stored: HashMap<_, _> = stored.iter().map(|it| (it.user_id, it.count)).collect();
+    let counted: HashMap<_, _> = counted.iter().map(|it| (it.user_id, it.count)).collect();
+    let mismatch = |user_id| CountMismatch {
+        user_id,
+        stored: stored.get(&user_id).copied().unwrap_or_default(),
+        counted: counted.get(&user_id).copied().unwrap_or_default(),
     };
     let all = authors.into_iter().map(mismatch);
     all.filter(|count| count.stored != count.counted).collect()
