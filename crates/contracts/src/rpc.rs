@@ -8,7 +8,7 @@ mod server;
 
 pub use address::{parse_authority, parse_url};
 pub use client::{Caller, CallerChannel, InvalidEndpoint};
-pub use ids::{IDS_MAX, parse_id, parse_ids, parse_page};
+pub use ids::{parse_id, parse_ids, parse_page};
 pub use server::{RpcServer, RpcServerError};
 
 /// The metadata key and HTTP header that carries the service credential.

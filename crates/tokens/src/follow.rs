@@ -9,6 +9,8 @@ const REFRESH: Duration = Duration::from_mins(5);
 /// Shortest time between two fetches: tokens that name made-up keys must not
 /// turn into load on auth.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks whether the first keys are there.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
 
 /// Keeps `verifier` at the keys that `fetch` returns: at start, every five
 /// minutes, and when a token names a key that is not known. Never ends by
@@ -31,5 +33,13 @@ where
             // Elapsed or notified, the next step is the same.
             let _ = timeout(REFRESH, verifier.unknown_key_seen.notified()).await;
         }
+    }
+}
+
+/// Resolves when `verifier` has its first keys: until then it can tell no
+/// token from another.
+pub async fn first_keys(verifier: &Verifier) {
+    while !verifier.has_keys() {
+        sleep(FIRST_LOOK).await;
     }
 }

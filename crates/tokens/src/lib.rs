@@ -11,7 +11,7 @@ mod signer;
 mod verifier;
 
 pub use claims::{AccessToken, ISSUER};
-pub use follow::follow_keys;
+pub use follow::{first_keys, follow_keys};
 #[cfg(feature = "sign")]
 pub use signer::{InvalidKey, Signer, generate_key_pem};
 pub use verifier::{InvalidKeySet, TokenError, Verifier};

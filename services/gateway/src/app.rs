@@ -10,8 +10,8 @@ use runtime::{
     admin::{AdminServer, RenderMetrics},
     settings::LifecycleSettings,
 };
-use tokens::{Verifier, follow_keys};
-use tokio::{net::TcpListener, time::sleep};
+use tokens::{Verifier, first_keys, follow_keys};
+use tokio::net::TcpListener;
 
 use crate::{
     Settings,
@@ -31,8 +31,6 @@ use crate::{
 const RPC_DEADLINE: Duration = Duration::from_secs(2);
 /// Tokens whose signature is remembered.
 const TOKENS: usize = 100_000;
-/// Between two looks whether the first keys are there.
-const KEYS_PAUSE: Duration = Duration::from_millis(20);
 
 /// A gateway with its ports taken.
 pub struct App {
@@ -139,9 +137,7 @@ impl App {
         shutdown.spawn_until_drain({
             let readiness = readiness.clone();
             async move {
-                while !verifier.has_keys() {
-                    sleep(KEYS_PAUSE).await;
-                }
+                first_keys(&verifier).await;
                 readiness.set_started();
             }
         });

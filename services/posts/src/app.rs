@@ -1,6 +1,6 @@
 //! The composition root: the only place that names concrete adapters.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use bus::{Publisher, Relay};
@@ -15,8 +15,7 @@ use runtime::{
     admin::{AdminServer, RenderMetrics},
 };
 use store::{Lease, Outbox, Store};
-use tokens::{Verifier, follow_keys};
-use tokio::time::sleep;
+use tokens::{Verifier, first_keys, follow_keys};
 use web::{Authenticator, HttpServer, actix_web::web::Data};
 
 use crate::{
@@ -30,8 +29,6 @@ use crate::{
 
 /// Tokens that the service remembers as verified.
 const REMEMBERED_TOKENS: usize = 10_000;
-/// Between two looks whether the first keys are there.
-const KEYS_PAUSE: Duration = Duration::from_millis(20);
 
 /// The service with its ports taken, not yet serving.
 pub struct App {
@@ -161,9 +158,7 @@ impl App {
         shutdown.spawn_until_drain({
             let readiness = readiness.clone();
             async move {
-                while !verifier.has_keys() {
-                    sleep(KEYS_PAUSE).await;
-                }
+                first_keys(&verifier).await;
                 readiness.set_started();
             }
         });

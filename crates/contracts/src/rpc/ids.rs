@@ -4,7 +4,7 @@ use tonic::Status;
 use crate::status;
 
 /// Most ids in one call.
-pub const IDS_MAX: usize = 1_000;
+const IDS_MAX: usize = 1_000;
 
 /// An id in a call; another text is `INVALID_ARGUMENT`.
 pub fn parse_id<T>(text: &str) -> Result<Id<T>, Status> {
