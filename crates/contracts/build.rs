@@ -4,9 +4,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 4] = [
     "anufy/auth/v1/auth.proto",
     "anufy/events/v1/events.proto",
+    "anufy/jobs/v1/jobs.proto",
     "anufy/posts/v1/posts.proto",
 ];
 

@@ -92,6 +92,9 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Er
         "x-queue-type".into(),
         AMQPValue::LongString("quorum".into()),
     );
+    if queue.has_single_active_consumer {
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    }
     channel
         .queue_declare(queue.name.into(), options, arguments)
         .await?;

@@ -17,7 +17,8 @@ use prost::Message;
 use crate::{
     timestamp,
     topology::{
-        FOLLOW_CHANGED, POST_CREATED, POST_DELETED, POST_EDITED, POSTS_COUNTED, USER_CHANGED,
+        FOLLOW_CHANGED, POST_CREATED, POST_DELETED, POST_EDITED, POST_LIKED, POSTS_COUNTED,
+        USER_CHANGED,
     },
 };
 use v1::event::Fact;
@@ -56,6 +57,7 @@ impl Fact {
             Self::PostEdited(_) => POST_EDITED,
             Self::PostDeleted(_) => POST_DELETED,
             Self::PostsCounted(_) => POSTS_COUNTED,
+            Self::PostLiked(_) => POST_LIKED,
         }
     }
 }

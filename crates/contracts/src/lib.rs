@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod events;
+pub mod jobs;
 pub mod posts;
 pub mod rpc;
 mod status;
@@ -12,7 +13,7 @@ mod time;
 pub mod topology;
 
 pub use status::{kind_of, refuse, status};
-pub use time::timestamp;
+pub use time::{timestamp, timestamp_of};
 
 /// All descriptors of `proto/`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

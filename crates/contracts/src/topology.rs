@@ -2,6 +2,8 @@
 //! at first use: a quorum queue younger than about a second can lose confirmed
 //! messages when its broker dies.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 /// A durable exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
@@ -31,7 +33,35 @@ pub struct Queue {
     pub exchange: &'static str,
     /// The routing key of the binding.
     pub routing_key: &'static str,
+    /// Whether the broker gives its messages to one consumer at a time, the
+    /// first that came, and to the next when that one is gone.
+    pub has_single_active_consumer: bool,
 }
+
+/// A queue in parts: what concerns the same thing lies in the same part, in
+/// its order, and is worked on by one worker at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionedQueue {
+    /// Its name.
+    pub name: &'static str,
+    /// The queues that it consists of, by number.
+    pub partitions: [&'static str; PARTITIONS],
+}
+
+impl PartitionedQueue {
+    /// The partition for what concerns `key`: an id, in its bytes. Publishers
+    /// decide; another number of partitions needs empty queues.
+    #[must_use]
+    pub fn partition_of(&self, key: &[u8]) -> &'static str {
+        let [first, ..] = self.partitions;
+        let count = self.partitions.len() as u64;
+        let number = usize::try_from(xxh3_64(key) % count).unwrap_or_default();
+        self.partitions.get(number).copied().unwrap_or(first)
+    }
+}
+
+/// Parts of a partitioned queue.
+pub const PARTITIONS: usize = 8;
 
 /// Work to do, routed by queue name.
 pub const JOBS: &str = "anufy.jobs";
@@ -49,6 +79,22 @@ pub const POST_EDITED: &str = "posts.edited";
 pub const POST_DELETED: &str = "posts.deleted";
 /// Key of [`EVENTS`]: `PostsCounted`.
 pub const POSTS_COUNTED: &str = "posts.counted";
+/// Key of [`EVENTS`]: `PostLiked`.
+pub const POST_LIKED: &str = "posts.liked";
+/// Likes on their way to the owners of what is liked, by what is liked.
+pub const LIKES: PartitionedQueue = PartitionedQueue {
+    name: "likes-queue",
+    partitions: [
+        "likes-queue.0",
+        "likes-queue.1",
+        "likes-queue.2",
+        "likes-queue.3",
+        "likes-queue.4",
+        "likes-queue.5",
+        "likes-queue.6",
+        "likes-queue.7",
+    ],
+};
 /// What auth wants to know.
 pub const AUTH_EVENTS: &str = "auth-events";
 /// Jobs that can never succeed.
@@ -72,20 +118,43 @@ pub const EXCHANGES: [Exchange; 3] = [
     },
 ];
 
-/// Every queue. A queue enters with its first consumer; the dead-letter queue
-/// is there from the start, so that nothing rejected is ever dropped.
-pub const QUEUES: [Queue; 2] = [
+/// Every queue, a partition of a [`PartitionedQueue`] for one. A queue enters
+/// with its first consumer; the dead-letter queue is there from the start, so
+/// that nothing rejected is ever dropped.
+pub const QUEUES: [Queue; 10] = {
+    let [p0, p1, p2, p3, p4, p5, p6, p7] = LIKES.partitions;
+    [
+        Queue {
+            name: DEAD_LETTERS,
+            exchange: DEAD,
+            routing_key: "",
+            has_single_active_consumer: false,
+        },
+        Queue {
+            name: AUTH_EVENTS,
+            exchange: EVENTS,
+            routing_key: POSTS_COUNTED,
+            has_single_active_consumer: false,
+        },
+        partition(p0),
+        partition(p1),
+        partition(p2),
+        partition(p3),
+        partition(p4),
+        partition(p5),
+        partition(p6),
+        partition(p7),
+    ]
+};
+
+const fn partition(name: &'static str) -> Queue {
     Queue {
-        name: DEAD_LETTERS,
-        exchange: DEAD,
-        routing_key: "",
-    },
-    Queue {
-        name: AUTH_EVENTS,
-        exchange: EVENTS,
-        routing_key: POSTS_COUNTED,
-    },
-];
+        name,
+        exchange: JOBS,
+        routing_key: name,
+        has_single_active_consumer: true,
+    }
+}
 
 /// Whether a message published to `exchange` under `key` must find a queue.
 /// Nobody need listen to an event; what somebody does listen to, and every
@@ -96,4 +165,20 @@ pub fn must_be_routed(exchange: &str, key: &str) -> bool {
         || QUEUES
             .iter()
             .any(|queue| queue.exchange == EVENTS && queue.routing_key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_always_lies_in_the_same_partition_and_keys_in_all() {
+        assert_eq!(LIKES.partition_of(b"507f1f77bcf8"), "likes-queue.7");
+        let mut used: Vec<_> = (0..200_u32)
+            .map(|key| LIKES.partition_of(&key.to_be_bytes()))
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used, LIKES.partitions);
+    }
 }

@@ -8,6 +8,7 @@ mod caption;
 mod error_kind;
 mod id;
 mod lenient;
+mod like;
 mod post;
 mod relations;
 mod rules;
@@ -19,6 +20,7 @@ pub mod visibility;
 pub use caption::{CAPTION_MAX, Caption, HASHTAGS_MAX, MENTIONS_MAX, fold_hashtag};
 pub use error_kind::{Disposition, ErrorKind};
 pub use id::{Id, InvalidId, PostId, SessionId, UserId};
+pub use like::{Like, LikeType, REACTION_MAX, Reaction};
 pub use post::{MediaType, Post};
 pub use relations::{Block, BlockKind, Follow, FollowStatus};
 pub use rules::{

@@ -3,8 +3,9 @@ use std::{collections::HashMap, sync::Arc};
 use contracts::{
     posts::v1::{
         GetPostCountsRequest, GetPostCountsResponse, PostCount, PostCountMismatch,
-        RepublishPostCountsRequest, RepublishPostCountsResponse, VerifyPostCountsRequest,
-        VerifyPostCountsResponse, counters_service_server::CountersService,
+        RepublishPostCountsRequest, RepublishPostCountsResponse, VerifyLikeCountsRequest,
+        VerifyLikeCountsResponse, VerifyPostCountsRequest, VerifyPostCountsResponse,
+        counters_service_server::CountersService,
     },
     rpc::{parse_ids, parse_page},
 };
@@ -61,6 +62,13 @@ impl CountersService for CountersApi {
                 .map(PostCountMismatch::from)
                 .collect(),
         }))
+    }
+
+    async fn verify_like_counts(
+        &self,
+        _request: Request<VerifyLikeCountsRequest>,
+    ) -> Result<Response<VerifyLikeCountsResponse>, Status> {
+        Err(Status::unimplemented("likes are not counted yet"))
     }
 
     async fn get_post_counts(
