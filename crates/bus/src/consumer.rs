@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use contracts::topology::DEAD;
 use domain::{Disposition, ErrorKind};
 use futures_util::StreamExt;
 use lapin::{
@@ -12,7 +11,11 @@ use runtime::Shutdown;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
-use crate::{AmqpSettings, BusError, Message, Publisher, publisher::connect};
+use crate::{
+    AmqpSettings, BusError,
+    burial::{Burial, Dead},
+    publisher::connect,
+};
 
 /// Longest wait for the broker when the consumer is set up.
 const SET_UP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,7 +51,7 @@ pub struct Consumer {
     settings: AmqpSettings,
     queue: &'static str,
     prefetch: u16,
-    dead_letters: Publisher,
+    burial: Burial,
 }
 
 impl Consumer {
@@ -59,7 +62,7 @@ impl Consumer {
             settings: settings.clone(),
             queue,
             prefetch,
-            dead_letters: Publisher::new(settings, queue),
+            burial: Burial::new(settings, queue),
         }
     }
 
@@ -129,7 +132,7 @@ impl Consumer {
             let span = self.span(delivery);
             let outcome = match handler.handle(&delivery.data).instrument(span).await {
                 Err(error) if error.kind.disposition() == Disposition::Reject => {
-                    self.bury(delivery, &error).await
+                    self.burial.bury(&dead(delivery), &error).await
                 }
                 outcome => outcome,
             };
@@ -150,37 +153,6 @@ impl Consumer {
         }
     }
 
-    async fn bury(&self, delivery: &Delivery, error: &NotHandled) -> Result<(), NotHandled> {
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let dead = Message {
-            id: message_id(delivery),
-            exchange: DEAD.to_owned(),
-            key: self.queue.to_owned(),
-            headers: vec![
-                header("x-reason", &error.reason),
-                header("x-reason-kind", error.kind.as_str()),
-                header("x-queue", self.queue),
-                header("x-exchange", delivery.exchange.as_str()),
-                header("x-key", delivery.routing_key.as_str()),
-            ],
-            payload: delivery.data.clone(),
-        };
-        let buried = self.dead_letters.publish(&dead).await;
-        buried.map_err(|failure| NotHandled {
-            kind: ErrorKind::Unavailable,
-            reason: format!("dead letter not confirmed: {failure}"),
-        })?;
-        metrics::counter!("bus_dead_letters_total", "queue" => self.queue).increment(1);
-        tracing::error!(
-            queue = self.queue,
-            message.id = dead.id,
-            kind = error.kind.as_str(),
-            error = error.reason,
-            "message moved to the dead letters"
-        );
-        Ok(())
-    }
-
     fn span(&self, delivery: &Delivery) -> tracing::Span {
         let span = tracing::info_span!(
             "bus.process",
@@ -199,7 +171,17 @@ impl Consumer {
     }
 }
 
-fn message_id(delivery: &Delivery) -> String {
+/// A message that is given up as it came.
+pub(crate) fn dead(delivery: &Delivery) -> Dead {
+    Dead {
+        id: message_id(delivery),
+        exchange: delivery.exchange.to_string(),
+        key: delivery.routing_key.to_string(),
+        payload: delivery.data.clone(),
+    }
+}
+
+pub(crate) fn message_id(delivery: &Delivery) -> String {
     let id = delivery.properties.message_id().as_ref();
     id.map(ToString::to_string).unwrap_or_default()
 }

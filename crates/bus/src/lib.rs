@@ -1,8 +1,12 @@
 //! The RabbitMQ kit: the topology that [`contracts::topology`] describes,
-//! confirmed publishing, the relay from a service's outbox, and a consumer
-//! that loses nothing.
+//! confirmed publishing, the relay from a service's outbox, jobs published by
+//! group commit, consumers that lose nothing, and the dead letters.
 
+mod burial;
 mod consumer;
+mod dead_letters;
+mod job_publisher;
+mod partition_consumer;
 mod publisher;
 mod purge;
 mod relay;
@@ -18,6 +22,9 @@ use lapin::{
 };
 
 pub use consumer::{Consumer, Handler, NotHandled};
+pub use dead_letters::{DeadLetter, DeadLetters};
+pub use job_publisher::JobPublisher;
+pub use partition_consumer::{BatchHandler, BatchLimits, PartitionConsumer};
 pub use publisher::{Message, Publisher};
 pub use purge::purge_queues;
 pub use relay::{Relay, RelayError, event_row};
@@ -27,7 +34,7 @@ pub use settings::AmqpSettings;
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why the broker did not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum BusError {
     /// The connection or a command failed; declaring something that exists
     /// with other properties is such a failure.
@@ -42,6 +49,9 @@ pub enum BusError {
     /// The broker could not store it.
     #[error("rabbitmq did not confirm the message")]
     NotConfirmed,
+    /// More waits for the broker than may.
+    #[error("too much is waiting for rabbitmq")]
+    Overloaded,
     /// The broker ended the delivery, for example because the queue is gone.
     #[error("the consumer was ended by the broker")]
     ConsumerEnded,

@@ -1,10 +1,11 @@
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use contracts::topology::must_be_routed;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
+    uri::AMQPUri,
 };
 use runtime::Readiness;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,7 +19,11 @@ use crate::{AmqpSettings, BusError};
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for the broker to confirm.
-const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Seconds. Peers are given up after two of them: a process that is frozen, or
+/// cut off without a word, gives its messages and its place as the active
+/// consumer back within ten seconds, and not after two minutes.
+const HEARTBEAT: u16 = 4;
 /// AMQP's persistent delivery mode: survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
@@ -46,12 +51,28 @@ pub struct Message {
 pub struct Publisher {
     url: SecretString,
     name: &'static str,
-    open: Arc<Mutex<Option<Open>>>,
+    link: Arc<Mutex<Link>>,
+}
+
+/// The way to the broker, as far as there is one.
+#[derive(Default)]
+struct Link {
+    open: Option<Open>,
+    /// When the last attempt failed, and why.
+    failed: Option<(Instant, BusError)>,
+    /// How many connections there have been.
+    generation: u64,
 }
 
 struct Open {
     connection: Connection,
     channel: Channel,
+}
+
+/// A channel and which of the link's connections it belongs to.
+struct Way {
+    channel: Channel,
+    generation: u64,
 }
 
 impl Publisher {
@@ -61,7 +82,7 @@ impl Publisher {
         Self {
             url: settings.amqp_url.clone(),
             name,
-            open: Arc::default(),
+            link: Arc::default(),
         }
     }
 
@@ -77,12 +98,12 @@ impl Publisher {
         let began = Instant::now();
         let deadline = began + CONFIRM_TIMEOUT;
         let mut outcomes = Vec::with_capacity(messages.len());
-        let mut is_broken = false;
         match self.channel().await {
-            Ok(channel) => {
+            Ok(way) => {
+                let mut is_broken = false;
                 let mut confirms = Vec::with_capacity(messages.len());
                 for message in messages {
-                    let sending = timeout_at(deadline, send(&channel, message)).await;
+                    let sending = timeout_at(deadline, send(&way.channel, message)).await;
                     confirms.push(sending.unwrap_or(Err(BusError::Timeout)));
                 }
                 for confirm in confirms {
@@ -94,14 +115,14 @@ impl Publisher {
                     is_broken |= matches!(outcome, Err(BusError::Broker(_) | BusError::Timeout));
                     outcomes.push(outcome);
                 }
+                if is_broken {
+                    self.give_up(way.generation).await;
+                }
             }
             Err(error) => {
                 outcomes.push(Err(error));
                 outcomes.resize_with(messages.len(), || Err(BusError::Timeout));
             }
-        }
-        if is_broken {
-            self.give_up().await;
         }
         for outcome in &outcomes {
             let outcome = outcome.as_ref().map_or("error", |()| "confirmed");
@@ -125,22 +146,47 @@ impl Publisher {
         self.channel().await.map(drop)
     }
 
-    async fn channel(&self) -> Result<Channel, BusError> {
-        let mut open = self.open.lock().await;
-        if let Some(Open { channel, .. }) = open.as_ref().filter(|open| open.is_usable()) {
-            return Ok(channel.clone());
+    async fn channel(&self) -> Result<Way, BusError> {
+        let asked = Instant::now();
+        let mut link = self.link.lock().await;
+        if let Some(Open { channel, .. }) = link.open.as_ref().filter(|open| open.is_usable()) {
+            return Ok(Way {
+                channel: channel.clone(),
+                generation: link.generation,
+            });
         }
-        *open = None;
+        // An attempt that failed while this caller waited for it is the answer
+        // to this caller, too: if each made its own, the last would wait for all.
+        if let Some((_, error)) = link.failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(error.clone());
+        }
+        link.open = None;
         let connecting = timeout(CONNECT_TIMEOUT, Open::connect(&self.url, self.name)).await;
-        let fresh = connecting.or(Err(BusError::Timeout))??;
-        let channel = fresh.channel.clone();
-        *open = Some(fresh);
-        Ok(channel)
+        match connecting.unwrap_or(Err(BusError::Timeout)) {
+            Ok(open) => {
+                let channel = open.channel.clone();
+                link.open = Some(open);
+                link.generation += 1;
+                let generation = link.generation;
+                Ok(Way {
+                    channel,
+                    generation,
+                })
+            }
+            Err(error) => {
+                link.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
-    /// Drops a connection whose state is not known; the next use makes another.
-    async fn give_up(&self) {
-        *self.open.lock().await = None;
+    /// Drops a connection whose state is not known, unless another has taken
+    /// its place; the next use makes another.
+    async fn give_up(&self, generation: u64) {
+        let mut link = self.link.lock().await;
+        if link.generation == generation {
+            link.open = None;
+        }
     }
 }
 
@@ -168,8 +214,11 @@ pub(crate) async fn connect(
     url: &SecretString,
     name: &'static str,
 ) -> Result<Connection, lapin::Error> {
+    let parsed = url.expose_secret().parse::<AMQPUri>();
+    let mut uri = parsed.map_err(io::Error::other)?;
+    uri.query.heartbeat = Some(HEARTBEAT);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    Connection::connect(url.expose_secret(), properties).await
+    Connection::connect_uri(uri, properties).await
 }
 
 async fn send(channel: &Channel, message: &Message) -> Result<PublisherConfirm, BusError> {

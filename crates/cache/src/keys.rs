@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::SessionId;
+use domain::{SessionId, UserId};
 use sha2::{Digest, Sha256};
 
 /// Set once the revocations of the store have been loaded; gone after a flush.
@@ -20,6 +20,20 @@ pub fn revoked_session(session_id: SessionId) -> String {
     format!("session:revoked:{session_id}")
 }
 
+/// Which likes the broker has taken and MongoDB does not hold yet, by when
+/// somebody should look what became of them.
+pub const LIKES_ALIVE: &str = "like:alive";
+
+/// What the names of [`like_intents`] begin with.
+pub const LIKE_INTENTS: &str = "like:intent:";
+
+/// What a user has lately asked for posts, by post. The scripts over it touch
+/// those of several users and [`LIKES_ALIVE`] at once: Redis is one server here.
+#[must_use]
+pub fn like_intents(user_id: UserId) -> String {
+    format!("{LIKE_INTENTS}{user_id}")
+}
+
 /// The hits of a client in the current window of a rate-limit policy.
 #[must_use]
 pub fn rate_limit(policy: &str, client: &str) -> String {
@@ -35,6 +49,24 @@ pub fn login_attempts(email_lower: &str) -> String {
     short.fold("rl:login:".to_owned(), |key, byte| {
         format!("{key}{byte:02x}")
     })
+}
+
+/// Who is alive of a group that shares something by leases, and until when.
+#[must_use]
+pub fn lease_members(group: &str) -> String {
+    format!("lease:{group}:members")
+}
+
+/// Who of a group holds which part of what it shares.
+#[must_use]
+pub fn lease_holders(group: &str) -> String {
+    format!("lease:{group}:holders")
+}
+
+/// Exists for a moment after a group was found again that Redis had forgotten.
+#[must_use]
+pub fn lease_forming(group: &str) -> String {
+    format!("lease:{group}:forming")
 }
 
 /// Who a rate limit counts: an IPv4 address, or the /56 an IPv6 address is

@@ -1,4 +1,5 @@
-//! The Redis kit: connections, keys, and the revocation list.
+//! The Redis kit: connections, keys, the revocation list, and leases on the
+//! parts of what several processes share.
 //!
 //! Commands of the hot path share one multiplexed connection, which pipelines
 //! whatever is in flight; taking a pooled connection per command costs a ping
@@ -12,6 +13,7 @@
 pub mod keys;
 mod revocations;
 mod settings;
+mod shares;
 
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use secrecy::ExposeSecret;
 pub use redis;
 pub use revocations::{LoadMark, RevocationStatus, Revocations};
 pub use settings::RedisSettings;
+pub use shares::{Assignment, LEASE_LIFE, Shares};
 
 /// Redis did not do what was asked, and the caller must do without.
 #[derive(Debug, thiserror::Error)]

@@ -25,12 +25,17 @@ use tracing_subscriber::{
 };
 
 pub use labels::method_label;
-pub use propagation::{adopt_parent, current_trace_id, inject_context};
+pub use propagation::{adopt_parent, current_trace_id, inject_context, link};
 pub use settings::TelemetrySettings;
 
 /// Upper bounds of latency histograms, in seconds.
 const LATENCY_BUCKETS: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// Upper bounds of histograms that count things: jobs of a batch.
+const COUNT_BUCKETS: [f64; 12] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0,
 ];
 
 /// Targets that say too much: actix names every worker, and the exporter
@@ -75,6 +80,8 @@ impl Telemetry {
         global::set_text_map_propagator(TraceContextPropagator::new());
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Suffix("_jobs".to_owned()), &COUNT_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Suffix("_per_message".to_owned()), &COUNT_BUCKETS)?
             .install_recorder()?;
         let traces = settings
             .otlp_endpoint

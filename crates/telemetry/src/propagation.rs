@@ -1,5 +1,5 @@
 use opentelemetry::{
-    global,
+    Context, global,
     propagation::{Extractor, Injector},
     trace::TraceContextExt,
 };
@@ -36,6 +36,16 @@ pub fn adopt_parent<'a>(span: &Span, header: &'a dyn Fn(&str) -> Option<&'a str>
     let context = global::get_text_map_propagator(|propagator| propagator.extract(&Reader(header)));
     // Fails only for a span that no trace layer watches, which needs no parent.
     let _ = span.set_parent(context);
+}
+
+/// Makes `span` point to the trace context that `header` finds, if there is
+/// one: for work on behalf of several traces at a time. The SDK keeps the first
+/// 128 links of a span.
+pub fn link<'a>(span: &Span, header: &'a dyn Fn(&str) -> Option<&'a str>) {
+    let context = global::get_text_map_propagator(|propagator| {
+        propagator.extract_with_context(&Context::new(), &Reader(header))
+    });
+    span.add_link(context.span().span_context().clone());
 }
 
 /// Hands the trace context of the current span to `set`, header by header.

@@ -4,7 +4,11 @@ use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use runtime::Shutdown;
 
-use crate::{CountersSettings, verify::Counters};
+use crate::{
+    CountersSettings, DlqListSettings, DlqSettings,
+    dlq::{self, Fate},
+    verify::Counters,
+};
 
 /// The operator's hand on a running deployment
 #[derive(Debug, Parser)]
@@ -13,6 +17,9 @@ pub enum Command {
     /// Compare what is stored with what it was made from
     #[command(subcommand)]
     Verify(Verify),
+    /// Look through the dead letters: jobs and events that could not be handled
+    #[command(subcommand)]
+    Dlq(Dlq),
 }
 
 /// What can be verified.
@@ -22,15 +29,35 @@ pub enum Verify {
     Counters(Box<CountersSettings>),
 }
 
+/// What can be done with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum Dlq {
+    /// Show them, oldest first: id, queue, kind of failure, when, reason
+    List(Box<DlqListSettings>),
+    /// Publish some again to where they came from; exit status 1 if one is not there
+    Retry(Box<DlqSettings>),
+    /// Remove some for good; exit status 1 if one is not there
+    Drop(Box<DlqSettings>),
+}
+
 /// Runs one command to its end.
 pub async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()> {
-    let Command::Verify(Verify::Counters(settings)) = command;
-    let verifying = Counters::connect(&settings)?.verify();
-    let report = tokio::select! {
-        report = verifying => report?,
+    tokio::select! {
+        ended = run(command) => ended,
         () = shutdown.draining() => anyhow::bail!("interrupted"),
-    };
-    write!(io::stdout(), "{report}")?;
-    ensure!(report.is_right(), "counters are wrong");
-    Ok(())
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Verify(Verify::Counters(settings)) => {
+            let report = Counters::connect(&settings)?.verify().await?;
+            write!(io::stdout(), "{report}")?;
+            ensure!(report.is_right(), "counters are wrong");
+            Ok(())
+        }
+        Command::Dlq(Dlq::List(settings)) => dlq::list(&settings).await,
+        Command::Dlq(Dlq::Retry(settings)) => dlq::decide(&settings, Fate::Retried).await,
+        Command::Dlq(Dlq::Drop(settings)) => dlq::decide(&settings, Fate::Dropped).await,
+    }
 }

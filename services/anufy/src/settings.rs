@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use bus::AmqpSettings;
 use clap::Args;
 use contracts::rpc::parse_url;
 use runtime::settings::{ServiceCredentialSettings, parse_duration};
@@ -30,4 +31,38 @@ pub struct CountersSettings {
     /// The owners
     #[command(flatten)]
     pub owners: OwnerSettings,
+}
+
+/// Everything `anufy dlq list` needs.
+#[derive(Clone, Debug, Args)]
+pub struct DlqListSettings {
+    /// Most dead letters to show
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+    /// The broker
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
+}
+
+/// Everything `anufy dlq retry` and `anufy dlq drop` need.
+#[derive(Clone, Debug, Args)]
+pub struct DlqSettings {
+    /// The dead letters that the command is about
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// The broker
+    #[command(flatten)]
+    pub amqp: AmqpSettings,
+}
+
+/// A choice of dead letters.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Chosen {
+    /// Ids, as `anufy dlq list` shows them
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// All that are there when the command begins
+    #[arg(long)]
+    pub all: bool,
 }

@@ -9,7 +9,7 @@ use domain::ErrorKind;
 use runtime::Shutdown;
 use testkit::{Sandbox, eventually};
 
-use crate::{SOON, arrived, counted, drain, header, settings, text};
+use crate::{SOON, arrived, counted, direct_settings, drain, header, settings, text};
 
 /// A consumer that notes what it handled. It calls `poison` invalid, and
 /// everything unavailable while `is_down`.
@@ -140,10 +140,7 @@ async fn after_an_outage_of_the_broker_reading_goes_on() {
     consuming.publish(&["a"]).await;
     eventually(SOON, async || consuming.handled() == ["a"]).await;
     sandbox.amqp_proxy().cut();
-    let past_the_proxy = bus::AmqpSettings {
-        amqp_url: sandbox.direct_amqp_url().await.into(),
-    };
-    let other = Publisher::new(&past_the_proxy, "other");
+    let other = Publisher::new(&direct_settings(&sandbox).await, "other");
     other.publish(&counted("b")).await.unwrap();
     sandbox.amqp_proxy().restore();
     eventually(SOON, async || consuming.handled().contains(&"b".to_owned())).await;

@@ -1,5 +1,8 @@
+use std::time::{Duration, Instant};
+
 use bus::{BusError, Message, Publisher};
 use contracts::topology::{JOBS, USER_CHANGED};
+use futures_util::future::join_all;
 use testkit::{Sandbox, eventually};
 
 use crate::{SOON, arrived, counted, settings};
@@ -62,6 +65,18 @@ async fn a_broker_that_is_gone_is_an_error_until_it_is_back() {
         (arrived.first().unwrap(), arrived.last().unwrap()),
         (&"before".to_owned(), &"after".to_owned())
     );
+}
+
+#[tokio::test]
+async fn those_who_wait_for_the_same_connection_share_its_failure() {
+    let sandbox = Sandbox::with_outages().await;
+    let publisher = Publisher::new(&settings(&sandbox).await, "test");
+    sandbox.amqp_proxy().hang();
+    let began = Instant::now();
+    let outcomes = join_all((0..10).map(|_| publisher.ping())).await;
+    assert!(outcomes.iter().all(Result::is_err));
+    // One attempt's time, not ten.
+    assert!(began.elapsed() < Duration::from_secs(4));
 }
 
 #[tokio::test]

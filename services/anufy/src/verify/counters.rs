@@ -7,8 +7,8 @@ use contracts::{
         counters_service_client::CountersServiceClient as AuthCounters,
     },
     posts::v1::{
-        self as posts, GetPostCountsRequest, RepublishPostCountsRequest, VerifyPostCountsRequest,
-        counters_service_client::CountersServiceClient as PostsCounters,
+        self as posts, GetPostCountsRequest, RepublishPostCountsRequest, VerifyLikeCountsRequest,
+        VerifyPostCountsRequest, counters_service_client::CountersServiceClient as PostsCounters,
     },
     rpc::{Caller, CallerChannel},
 };
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::report::{Report, Wrong};
 use crate::CountersSettings;
 
-/// Accounts asked for at a time: the most that the owners answer.
+/// Accounts, or posts, asked for at a time: the most that the owners answer.
 const PAGE: u32 = 1_000;
 /// How long an owner may take for a page.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -69,6 +69,7 @@ impl Counters {
         self.verify_follow_counts(&mut report).await?;
         self.verify_post_counts(&mut report).await?;
         self.verify_copies(&mut report).await?;
+        self.verify_like_counts(&mut report).await?;
         Ok(report)
     }
 
@@ -88,7 +89,7 @@ impl Counters {
                 .wrong
                 .extend(page.mismatches.into_iter().map(|it| Wrong {
                     counter: it.counter,
-                    user_id: it.user_id,
+                    id: it.user_id,
                     stored: it.stored,
                     counted: it.counted,
                     is_repaired: self.repair,
@@ -116,7 +117,7 @@ impl Counters {
                 .wrong
                 .extend(page.mismatches.into_iter().map(|it| Wrong {
                     counter: "count in post_counts".to_owned(),
-                    user_id: it.user_id,
+                    id: it.user_id,
                     stored: it.stored,
                     counted: it.counted,
                     is_repaired: self.repair,
@@ -142,7 +143,7 @@ impl Counters {
             let is_left = |user_id: &String| left.iter().any(|it| it.copy.user_id == *user_id);
             report.wrong.extend(page.differing.iter().map(|it| Wrong {
                 counter: "posts_count".to_owned(),
-                user_id: it.copy.user_id.clone(),
+                id: it.copy.user_id.clone(),
                 stored: it.copy.count,
                 counted: it.original.count,
                 is_repaired: self.repair && !is_left(&it.copy.user_id),
@@ -151,6 +152,34 @@ impl Counters {
                 return Ok(());
             }
             after_user_id = page.last_user_id;
+        }
+    }
+
+    /// `likes_count` with the likes of each post.
+    async fn verify_like_counts(&mut self, report: &mut Report) -> anyhow::Result<()> {
+        let mut after_post_id = String::new();
+        loop {
+            let request = VerifyLikeCountsRequest {
+                after_post_id,
+                limit: PAGE,
+                repair: self.repair,
+            };
+            let page = self.posts.verify_like_counts(request).await;
+            let page = page.context(POSTS_FAILED)?.into_inner();
+            report.posts += u64::from(page.examined);
+            report
+                .wrong
+                .extend(page.mismatches.into_iter().map(|it| Wrong {
+                    counter: "likes_count".to_owned(),
+                    id: it.post_id,
+                    stored: it.stored,
+                    counted: it.counted,
+                    is_repaired: self.repair,
+                }));
+            if page.last_post_id.is_empty() {
+                return Ok(());
+            }
+            after_post_id = page.last_post_id;
         }
     }
 

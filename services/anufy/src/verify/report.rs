@@ -5,8 +5,8 @@ use std::fmt;
 pub(crate) struct Wrong {
     /// Which counter: `followers_count`.
     pub(crate) counter: String,
-    /// Whose.
-    pub(crate) user_id: String,
+    /// Of which account, or of which post.
+    pub(crate) id: String,
     /// What it said.
     pub(crate) stored: i64,
     /// What it should have said.
@@ -22,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) accounts: u64,
     /// Authors whose posts were counted.
     pub(crate) authors: u64,
+    /// Posts whose likes were counted.
+    pub(crate) posts: u64,
     /// Every counter that was wrong.
     pub(crate) wrong: Vec<Wrong>,
 }
@@ -40,15 +42,16 @@ impl fmt::Display for Report {
             writeln!(
                 f,
                 "{} of {}: said {}, is {}{repaired}",
-                wrong.counter, wrong.user_id, wrong.stored, wrong.counted
+                wrong.counter, wrong.id, wrong.stored, wrong.counted
             )?;
         }
         let repaired = self.wrong.iter().filter(|wrong| wrong.is_repaired).count();
         writeln!(
             f,
-            "{} accounts and {} authors compared: {} counters wrong, {repaired} repaired",
+            "{} accounts, {} authors and {} posts compared: {} counters wrong, {repaired} repaired",
             self.accounts,
             self.authors,
+            self.posts,
             self.wrong.len()
         )
     }
