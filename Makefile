@@ -40,7 +40,7 @@ anufy: ## the operator's command line, at the running stack (ARGS="verify counte
 test: ## run the tests against servers of their own (ARGS="-p gateway")
 	@deploy/local/test.sh $(ARGS)
 
-smoke: ## register, follow, post, read a feed and log out through the gateway of the running stack
+smoke: ## register, follow, post, read a feed, like and log out through the gateway of the running stack
 	@deploy/local/smoke.sh
 
 check: check-format check-scripts check-protos check-dependencies check-code check-docs ## everything that needs no server, cheapest first
@@ -67,11 +67,18 @@ check-docs: ## the documentation builds without a warning
 audit: ## known vulnerabilities in dependencies; fetches the advisory database
 	@$(tool) cargo deny check advisories
 
+##@ Measure
+
+.PHONY: bench-likes
+bench-likes: ## how fast likes are accepted and applied, beside what this machine can do bare (ARGS="--rounds 5")
+	@$(tool) cargo build --locked --release --bins -p auth -p gateway -p posts -p worker -p bench
+	@$(or $(CARGO_TARGET_DIR),target)/release/bench likes $(ARGS)
+
 ##@ Build
 
 .PHONY: build format tools clean help
 build: ## build the services (PROFILE=dev for the quick one)
-	@$(tool) cargo build --locked --bins --profile $(or $(PROFILE),release)
+	@$(tool) cargo build --workspace --exclude bench --locked --bins --profile $(or $(PROFILE),release)
 
 format: ## format Rust and protobuf files
 	@$(tool) cargo fmt --all

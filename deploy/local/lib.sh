@@ -39,10 +39,11 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # --- locks ------------------------------------------------------------------------------------
 
-# One script at a time looks for ports and starts or stops processes in this checkout.
+# One script at a time looks for ports and starts or stops processes in this checkout; with $1, in
+# the folder of that stack.
 lock() {
   mkdir -p "$LOCAL"
-  exec 9>"$LOCAL/lock"
+  exec 9>"${1:-$LOCAL}/lock"
   flock 9
 }
 

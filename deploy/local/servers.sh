@@ -62,30 +62,50 @@ launch_servers() {
   mkdir -p "$STACK"/{run,log,secrets} "$STACK"/data/{mongodb,redis,rabbitmq}
   chmod 700 "$STACK"
   rm -f "$STACK/run/stopping"
-  # As many files as we may: the default of 1,024 is too few for MongoDB.
-  ulimit -Sn "$(ulimit -Hn)"
   for name in $(own_servers); do
-    alive "$name" || "launch_$name"
+    launch_server "$name"
   done
 }
 
-# Waits for the servers that are ours, and sets MONGODB_URI, REDIS_URL, AMQP_URL and AMQP_VHOSTS.
+launch_server() {
+  # As many files as we may: the default of 1,024 is too few for MongoDB.
+  ulimit -Sn "$(ulimit -Hn)"
+  alive "$1" || "launch_$1"
+}
+
+# Waits for the servers that are ours, and finds them.
 await_servers() {
-  if ours redis; then
-    await redis 30 redis_ready "$(server_port redis)"
-    REDIS_URL=redis://127.0.0.1:$(server_port redis)
-  fi
-  if ours mongodb; then
-    await mongodb 60 listened_on "$(server_port mongodb)"
-    make_replica_set || die_with_log mongodb "mongodb did not become a replica set"
+  ! ours redis || await_server redis
+  ! ours mongodb || await_server mongodb
+  ! ours rabbitmq || await_server rabbitmq
+  find_servers
+}
+
+# Sets MONGODB_URI, REDIS_URL, AMQP_URL and AMQP_VHOSTS.
+find_servers() {
+  ! ours redis || REDIS_URL=redis://127.0.0.1:$(server_port redis)
+  ! ours mongodb ||
     MONGODB_URI="mongodb://127.0.0.1:$(server_port mongodb)/?replicaSet=rs0&directConnection=true"
-  fi
   if ours rabbitmq; then
-    await rabbitmq 120 rabbitmq_ready "$(server_port rabbitmq)"
     AMQP_URL=amqp://guest:guest@127.0.0.1:$(server_port rabbitmq)/%2f
     AMQP_VHOSTS=$(list_vhosts)
   fi
   export MONGODB_URI REDIS_URL AMQP_URL AMQP_VHOSTS=${AMQP_VHOSTS:-}
+}
+
+# Waits until server $1 does what it is for.
+await_server() {
+  local port
+  port=$(server_port "$1")
+  case $1 in
+    redis) await redis 30 redis_ready "$port" ;;
+    mongodb)
+      await mongodb 60 listened_on "$port"
+      make_replica_set || die_with_log mongodb "mongodb did not become a replica set"
+      ;;
+    rabbitmq) await rabbitmq 120 rabbitmq_ready "$port" ;;
+    *) die "unknown server: $1" ;;
+  esac
 }
 
 # Ends the servers of the stack at hand. RabbitMQ takes longest: it closes its queues first.
@@ -148,19 +168,29 @@ launch_rabbitmq() {
   say '[].' >"$data/enabled_plugins"
   : >"$data/rabbitmq-env.conf"
   await epmd 10 listened_on "$(server_port epmd)"
-  launch rabbitmq env HOME="$data" \
-    ERL_EPMD_PORT="$(server_port epmd)" ERL_EPMD_ADDRESS=127.0.0.1 \
-    RABBITMQ_NODENAME=anufy@127.0.0.1 RABBITMQ_USE_LONGNAME=true \
+  local -a node
+  mapfile -t node < <(rabbitmq_node)
+  launch rabbitmq env "${node[@]}" \
     RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$(server_port rabbitmq)" \
     RABBITMQ_DIST_PORT="$(server_port rabbitmq-nodes)" \
     RABBITMQ_MNESIA_BASE="$data" RABBITMQ_MNESIA_DIR="$data/node" \
     RABBITMQ_PLUGINS_EXPAND_DIR="$data/plugins" RABBITMQ_GENERATED_CONFIG_DIR="$data/generated" \
     RABBITMQ_LOG_BASE="$STACK/log" RABBITMQ_LOGS=- \
-    RABBITMQ_CONFIG_FILE="$data/rabbitmq.conf" RABBITMQ_CONF_ENV_FILE="$data/rabbitmq-env.conf" \
+    RABBITMQ_CONFIG_FILE="$data/rabbitmq.conf" \
     RABBITMQ_ENABLED_PLUGINS_FILE="$data/enabled_plugins" RABBITMQ_PID_FILE="$data/rabbitmq.pid" \
     RABBITMQ_ALLOW_INPUT=1 \
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none" \
     "$RABBITMQ_SBIN/rabbitmq-server" -noinput
+}
+
+# Prints what tells our node from others, as environment, for the server and its tools.
+rabbitmq_node() {
+  say "HOME=$STACK/data/rabbitmq"
+  say "ERL_EPMD_PORT=$(server_port epmd)"
+  say "ERL_EPMD_ADDRESS=127.0.0.1"
+  say "RABBITMQ_NODENAME=anufy@127.0.0.1"
+  say "RABBITMQ_USE_LONGNAME=true"
+  say "RABBITMQ_CONF_ENV_FILE=$STACK/data/rabbitmq/rabbitmq-env.conf"
 }
 
 # Prints what a broker with virtual hosts of its own begins with: those, and because it then makes

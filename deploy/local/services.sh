@@ -8,6 +8,7 @@ service_table() {
   cat <<'TABLE'
 auth      10  http,grpc,admin  migrate
 posts     20  http,grpc,admin  migrate
+worker    30  admin            -
 gateway    0  http,admin       -
 TABLE
 }
@@ -36,16 +37,18 @@ common_settings() {
   say "REDIS_URL=$REDIS_URL"
   say "AMQP_URL=$AMQP_URL"
   say "AUTH_GRPC_URL=http://127.0.0.1:$(service_port auth grpc)"
+  say "POSTS_GRPC_URL=http://127.0.0.1:$(service_port posts grpc)"
   say "LOG_FORMAT=${LOG_FORMAT:-pretty}"
   say "DRAIN_DELAY=${DRAIN_DELAY:-0s}"
   say "DRAIN_GRACE=${DRAIN_GRACE:-20s}"
   [[ -n ${SERVICE_CREDENTIAL:-} ]] || say "SERVICE_CREDENTIAL_FILE=$STACK/secrets/service-credential"
 }
 
-# Prints what the operator's command line needs to reach the owners of the data.
+# Prints what the operator's command line needs to reach the owners of the data and the queues.
 operator_settings() {
   say "AUTH_GRPC_URL=http://127.0.0.1:$(service_port auth grpc)"
   say "POSTS_GRPC_URL=http://127.0.0.1:$(service_port posts grpc)"
+  say "AMQP_URL=$AMQP_URL"
   [[ -n ${SERVICE_CREDENTIAL:-} ]] || say "SERVICE_CREDENTIAL_FILE=$STACK/secrets/service-credential"
 }
 
@@ -154,8 +157,8 @@ await_services() {
 
 service_ready() { answers_ok "$(service_port "$1" admin)" /readyz; }
 
-# Ends the services of the stack at hand, the door first, so that what is behind it can finish
-# its work. A service gets its own drain time and a little more.
+# Ends the services of the stack at hand, the door first and whoever drives the queues before those
+# who do the work, so that each can finish. A service gets its own drain time and a little more.
 stop_services() {
   local i
   for ((i = ${#SERVICES[@]} - 1; i >= 0; i--)); do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A first look at a running stack, as two clients: they register, one follows the other and reads a
-# feed with the other's post in it, logs out, and sees the token refused.
+# A first look at a running stack, as two clients: they register, one follows the other, reads a
+# feed with the other's post in it and likes it, which the other sees; logs out, and sees the token
+# refused.
 # Usage: smoke.sh, with PORT as for stack.sh.
 set -euo pipefail
 
@@ -33,6 +34,18 @@ join() {
   expect 200 POST /api/auth/login -H "$json" -d "{$email}"
 }
 
+# Waits until the author sees that the post is liked: once the worker has had it stored.
+await_like() {
+  local deadline=$((SECONDS + 20))
+  until
+    expect 200 GET "/api/posts/$post" -H "$as_author"
+    [[ $BODY == *'"likes_count":1,'* || $BODY == *'"likes_count":1}'* ]]
+  do
+    ((SECONDS < deadline)) || die "GET /api/posts/$post does not count the like: $BODY"
+    sleep 0.1
+  done
+}
+
 unique=$(date +%s)_$$
 join "author_$unique"
 author=$(field _id)
@@ -47,6 +60,10 @@ expect 201 POST /api/posts -H "$as_author" -H "$json" -d '{"content":"hello from
 post=$(field _id)
 expect 200 GET /api/posts/feed -H "$as_reader"
 [[ $BODY == *"\"$post\""* ]] || die "GET /api/posts/feed lacks the post $post: $BODY"
+expect 200 POST "/api/posts/$post/like" -H "$as_reader"
+await_like
+expect 200 GET "/api/posts/$post/likes" -H "$as_author"
+[[ $BODY == *"\"reader_$unique\""* ]] || die "GET /api/posts/$post/likes lacks reader_$unique: $BODY"
 expect 204 POST /api/auth/logout -H "$as_reader"
 expect 401 GET /api/auth/me -H "$as_reader"
 say "the stack at $GATEWAY works"

@@ -329,6 +329,7 @@ logs() {
 anufy() {
   use_current_stack
   all_services_alive || die "the stack at port $BASE is not up: \`make up\` starts it"
+  find_servers
   mapfile -t SETTINGS < <(operator_settings)
   env "${SETTINGS[@]}" "$BINARIES/anufy" "$@"
 }

@@ -8,6 +8,7 @@ source "$HERE/lib.sh"
 source "$HERE/install.sh"
 source "$HERE/tools.sh"
 source "$HERE/servers.sh"
+source "$HERE/throwaway.sh"
 
 DEFAULT_PORT=9080
 # Each test empties and uses a database of its own.
@@ -15,42 +16,11 @@ REDIS_DATABASES=4096
 # A test that talks to RabbitMQ has one of these for itself.
 RABBITMQ_VHOSTS=(test-{1..16})
 
-# The first block of ports on which neither a stranger nor another test run is.
-choose_test_stack() {
-  local base=${PORT:-$DEFAULT_PORT} taken
-  while true; do
-    use_stack "$base" "$LOCAL/test/$base"
-    # The servers of a test run that was killed: nobody will come back for them.
-    alive owner || stop_servers
-    if alive owner; then
-      taken="$base (another test run)"
-    elif ! taken=$(first_taken_port < <(server_ports)); then
-      return
-    fi
-    [[ -z ${PORT:-} ]] || die "port $taken is taken; give another PORT"
-    base=$((base + 100))
-    say "port $taken is taken: using the ports from $base on"
-  done
-}
-
-start_servers() {
-  lock
-  choose_test_stack
-  rm -rf "$STACK"
-  mkdir -p "$STACK/run"
-  record owner $$
-  launch_servers
-  unlock
-}
-
 # The last line must stay the summary of nextest, so this is silent.
 finish() {
   local status=$?
   begin_clean_up
-  stop_servers
-  rm -f "$STACK/run/owner.pid"
-  # After a failure the servers' logs may tell why.
-  rm -rf "$STACK/data"
+  end_throwaway_servers
   exit "$status"
 }
 
@@ -80,7 +50,7 @@ main() {
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  start_servers
+  start_throwaway_servers "$DEFAULT_PORT"
   step "building the tests"
   build_tests "${selection[@]}"
   await_servers

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod command;
+mod likes;
+mod partitions;
+mod settings;
+
+pub use app::App;
+pub use command::{Command, execute};
+pub use settings::{QueueName, Settings};
