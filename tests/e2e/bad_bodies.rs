@@ -90,6 +90,14 @@ fn operations() -> Vec<Operation> {
             valid: json!({ "caption": "hi", "location": "here" }),
             is_partial: true,
         },
+        Operation {
+            name: "like_post",
+            method: Method::POST,
+            path: "/api/posts/{post}/like",
+            texts: &["reaction"],
+            valid: json!({ "reaction": "❤️" }),
+            is_partial: true,
+        },
     ]
 }
 
@@ -171,8 +179,7 @@ async fn what_is_not_json_is_malformed() {
         };
         let lone_surrogate = format!("{{\"{}\":\"\\ud800\"}}", operation.texts[0]);
         let raw_control = format!("{{\"{}\":\"a\nb\"}}", operation.texts[0]);
-        vec![
-            malformed("nothing", b"".to_vec()),
+        let mut bodies = vec![
             malformed("spaces", b"  \n".to_vec()),
             malformed("a word", b"hello".to_vec()),
             malformed("a form", b"email=a%40b.co&password=x".to_vec()),
@@ -189,7 +196,12 @@ async fn what_is_not_json_is_malformed() {
                 "UTF-16",
                 valid.encode_utf16().flat_map(u16::to_le_bytes).collect(),
             ),
-        ]
+        ];
+        // Whoever likes a post need not say with what.
+        if operation.name != "like_post" {
+            bodies.push(malformed("nothing", b"".to_vec()));
+        }
+        bodies
     })
     .await;
 }
@@ -568,6 +580,9 @@ fn every_operation_with_a_body_is_in_the_table() {
         "author_posts",
         "get_post",
         "delete_post",
+        "unlike_post",
+        "likers",
+        "liked_posts",
     ];
     let tested: Vec<_> = operations()
         .iter()

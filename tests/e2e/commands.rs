@@ -1,9 +1,11 @@
 //! What services ask MongoDB is written down, and explained when a test ends:
 //! see `testkit::Sandbox`. Here, that nothing is missing there and nothing too much.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use testkit::Stack;
+use testkit::{Stack, eventually};
+
+const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn every_service_writes_down_its_commands_and_nobodys_data() {
@@ -13,6 +15,12 @@ async fn every_service_writes_down_its_commands_and_nobodys_data() {
     let post = bo.publish("a text that is nobody's business").await;
     assert_eq!(ana.feed().await.len(), 1);
     ana.log_in_again().await;
+    let path = format!("/api/posts/{}", post["_id"].as_str().unwrap());
+    ana.post_empty(&format!("{path}/like")).await.expect(200);
+    eventually(SOON, async || {
+        bo.get(&path).await.expect(200)["likes_count"] == 1
+    })
+    .await;
 
     let written = fs::read_to_string(stack.sandbox().command_log()).unwrap();
     for command in [
@@ -21,6 +29,8 @@ async fn every_service_writes_down_its_commands_and_nobodys_data() {
         r#""insert":"follows""#,
         r#""createIndexes":"posts""#,
         r#""find":"posts""#,
+        r#""insert":"likes""#,
+        r#""findAndModify":"posts_slots""#,
         r#""commitTransaction":1"#,
     ] {
         assert!(written.contains(command), "{command}: {written}");

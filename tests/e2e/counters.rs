@@ -4,16 +4,11 @@ use std::time::Duration;
 
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use secrecy::ExposeSecret;
-use testkit::{Process, Stack, User, eventually};
+use testkit::{Stack, User, eventually};
+
+use crate::operator::anufy;
 
 const SOON: Duration = Duration::from_secs(20);
-
-/// What a run of `anufy` came to: its exit status and what it wrote.
-async fn anufy(arguments: &[&str], environment: Vec<(&str, String)>) -> (Option<i32>, String) {
-    let mut process = Process::service("anufy", arguments, environment);
-    let status = process.wait_exit(Duration::from_mins(1)).await;
-    (status.code(), process.output().join("\n"))
-}
 
 fn owners(stack: &Stack) -> Vec<(&'static str, String)> {
     vec![
@@ -32,28 +27,40 @@ async fn verify(stack: &Stack, more: &[&str]) -> (Option<i32>, String) {
     anufy(&arguments, owners(stack)).await
 }
 
-/// Ana has a follower and two posts, and everything is counted.
-async fn counted(stack: &Stack) -> (User, User) {
+/// Ana has a follower and two posts, one of which has a like, and everything is counted.
+async fn counted(stack: &Stack) -> (User, User, ObjectId) {
     let (ana, bo) = (stack.user("ana").await, stack.user("bo").await);
     bo.follow(&ana).await;
-    ana.publish("one").await;
+    let post = ana.publish("one").await;
     ana.publish("two").await;
-    eventually(SOON, async || {
-        let counters = stack.mongodb().collection::<Document>("users");
-        let own = doc! { "_id": oid(&ana), "posts_count": 2, "followers_count": 1 };
-        counters.find_one(own).await.unwrap().is_some()
-    })
-    .await;
-    (ana, bo)
+    let post = post["_id"].as_str().unwrap();
+    let path = format!("/api/posts/{post}/like");
+    bo.post_empty(&path).await.expect(200);
+    let post = post.parse().unwrap();
+    for (collection, counters) in [
+        (
+            "users",
+            doc! { "_id": oid(&ana), "posts_count": 2, "followers_count": 1 },
+        ),
+        ("posts", doc! { "_id": post, "likes_count": 1 }),
+    ] {
+        let documents = stack.mongodb().collection::<Document>(collection);
+        eventually(SOON, async || {
+            let counted = documents.find_one(counters.clone()).await.unwrap();
+            counted.is_some()
+        })
+        .await;
+    }
+    (ana, bo, post)
 }
 
 fn oid(user: &User) -> ObjectId {
     user.id.parse().unwrap()
 }
 
-async fn set(stack: &Stack, collection: &str, user: &User, wrong: Document) {
+async fn set(stack: &Stack, collection: &str, id: ObjectId, wrong: Document) {
     let documents = stack.mongodb().collection::<Document>(collection);
-    let update = documents.update_one(doc! { "_id": oid(user) }, doc! { "$set": wrong });
+    let update = documents.update_one(doc! { "_id": id }, doc! { "$set": wrong });
     assert_eq!(update.await.unwrap().matched_count, 1);
 }
 
@@ -63,22 +70,29 @@ async fn counters_of_a_stack_at_work_are_right() {
     counted(&stack).await;
     let (status, output) = verify(&stack, &[]).await;
     assert_eq!(status, Some(0), "{output}");
-    assert!(output.contains("2 accounts and 1 authors compared: 0 counters wrong"));
+    let summary = "2 accounts, 1 authors and 2 posts compared: 0 counters wrong";
+    assert!(output.contains(summary), "{output}");
 }
 
 #[tokio::test]
 async fn every_wrong_counter_is_named_and_repaired_when_asked() {
     let stack = Stack::start().await;
-    let (ana, bo) = counted(&stack).await;
-    set(&stack, "users", &ana, doc! { "followers_count": 7_i64 }).await;
-    set(&stack, "users", &bo, doc! { "following_count": 0_i64 }).await;
-    set(&stack, "users", &bo, doc! { "posts_count": 3_i64 }).await;
-    set(&stack, "post_counts", &ana, doc! { "count": 1_i64 }).await;
+    let (ana, bo, post) = counted(&stack).await;
+    for (collection, id, wrong) in [
+        ("users", oid(&ana), doc! { "followers_count": 7_i64 }),
+        ("users", oid(&bo), doc! { "following_count": 0_i64 }),
+        ("users", oid(&bo), doc! { "posts_count": 3_i64 }),
+        ("post_counts", oid(&ana), doc! { "count": 1_i64 }),
+        ("posts", post, doc! { "likes_count": 5_i64 }),
+    ] {
+        set(&stack, collection, id, wrong).await;
+    }
     let wrong = [
         format!("followers_count of {}: said 7, is 1", ana.id),
         format!("following_count of {}: said 0, is 1", bo.id),
         format!("posts_count of {}: said 3, is 0", bo.id),
         format!("count in post_counts of {}: said 1, is 2", ana.id),
+        format!("likes_count of {post}: said 5, is 1"),
     ];
 
     let (status, output) = verify(&stack, &[]).await;
@@ -102,10 +116,10 @@ async fn every_wrong_counter_is_named_and_repaired_when_asked() {
 #[tokio::test]
 async fn a_copy_that_is_ahead_of_its_original_is_repaired() {
     let stack = Stack::start().await;
-    let (ana, _) = counted(&stack).await;
+    let (ana, ..) = counted(&stack).await;
     // As after a backup of posts was played back.
     let later = doc! { "posts_count": 9_i64, "posts_count_version": 40_i64 };
-    set(&stack, "users", &ana, later).await;
+    set(&stack, "users", oid(&ana), later).await;
     let (status, output) = verify(&stack, &["--repair"]).await;
     assert_eq!(status, Some(0), "{output}");
     assert_eq!(ana.me().await["posts_count"], 2);

@@ -37,7 +37,16 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
         ("MONGODB_URI", "postgres://x"),
         ("REDIS_URL", "http://nowhere"),
     ];
-    let posts = [("MONGODB_URI", "postgres://x")];
+    let posts = [
+        ("MONGODB_URI", "postgres://x"),
+        ("REDIS_URL", "http://nowhere"),
+    ];
+    let worker = [
+        ("QUEUES", "likes-queue,dislikes-queue"),
+        ("POSTS_GRPC_URL", "posts:8101"),
+        ("BATCH_JOBS", "0"),
+        ("REDIS_URL", "http://nowhere"),
+    ];
     let gateway = [
         ("AUTH_URL", "auth:8090"),
         ("REDIS_URL", "http://nowhere"),
@@ -48,6 +57,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
     for (name, own) in [
         ("auth", &auth[..]),
         ("posts", &posts),
+        ("worker", &worker),
         ("gateway", &gateway),
     ] {
         let environment: Vec<_> = addresses
@@ -72,7 +82,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
             );
         }
         assert!(
-            said.contains("AUTH_GRPC_URL") == (name != "auth"),
+            said.contains("AUTH_GRPC_URL") == matches!(name, "posts" | "gateway"),
             "{name}: {said}"
         );
     }
@@ -96,7 +106,17 @@ async fn what_is_missing_is_named() {
             &[
                 "MONGODB_URI",
                 "AMQP_URL",
+                "REDIS_URL",
                 "AUTH_GRPC_URL",
+                "SERVICE_CREDENTIAL",
+            ],
+        ),
+        (
+            "worker",
+            &[
+                "POSTS_GRPC_URL",
+                "AMQP_URL",
+                "REDIS_URL",
                 "SERVICE_CREDENTIAL",
             ],
         ),
@@ -124,7 +144,7 @@ async fn what_is_missing_is_named() {
 
 #[tokio::test]
 async fn an_unknown_flag_or_command_is_a_fault() {
-    for name in ["auth", "posts", "gateway"] {
+    for name in ["auth", "posts", "worker", "gateway"] {
         for arguments in [&["serve", "--prot", "1"][..], &["sreve"], &["--prot"]] {
             let mut process = Process::service::<&str, &str>(name, arguments, []);
             let status = process.wait_exit(SOON).await;
@@ -139,13 +159,34 @@ async fn an_unknown_flag_or_command_is_a_fault() {
 }
 
 #[tokio::test]
+async fn a_queue_that_nobody_knows_is_a_fault_that_names_those_there_are() {
+    let environment = [
+        ("QUEUES", "likes-queue,dislikes-queue"),
+        ("POSTS_GRPC_URL", "http://127.0.0.1:1"),
+        ("AMQP_URL", "amqp://127.0.0.1:1"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("SERVICE_CREDENTIAL", "0123456789abcdef0123456789abcdef"),
+    ];
+    let (status, said) = serve("worker", &environment).await;
+    assert_eq!(status, Some(64), "{said}");
+    for part in ["QUEUES", "\"dislikes-queue\"", "must be one of likes-queue"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn help_lists_every_setting_with_its_variable() {
-    for name in ["auth", "posts", "gateway"] {
+    for name in ["auth", "posts", "worker", "gateway"] {
         let mut process = Process::service::<&str, &str>(name, &["serve", "--help"], []);
         assert_eq!(process.wait_exit(SOON).await.code(), Some(0));
         let said = process.output().join("\n");
+        let own = if name == "worker" {
+            "QUEUES"
+        } else {
+            "HTTP_ADDR"
+        };
         for variable in [
-            "HTTP_ADDR",
+            own,
             "ADMIN_ADDR",
             "DRAIN_DELAY",
             "SERVICE_CREDENTIAL",

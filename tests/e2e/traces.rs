@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::{Client, Deployment, OtlpCollector, Sandbox, Service, Span, User, eventually_some};
+use testkit::{
+    Client, Deployment, OtlpCollector, Sandbox, Service, Span, SpanLink, User, eventually_some,
+};
 
 /// The parent that a client brings, in the form of W3C trace context.
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CLIENT_SPAN: &str = "00f067aa0ba902b7";
+/// The trace of somebody else.
+const OTHER_TRACE_ID: &str = "80e1afed08e019fc1110464cfa66635c";
 
 /// From the end of a request to its spans at the collector.
 const EXPORT: Duration = Duration::from_secs(20);
@@ -15,9 +19,9 @@ const EXPORT: Duration = Duration::from_secs(20);
 struct Traced {
     collector: OtlpCollector,
     gateway: Service,
+    posts: Service,
     _auth: Service,
-    _posts: Service,
-    _deployment: Deployment,
+    deployment: Deployment,
 }
 
 async fn traced() -> Traced {
@@ -31,16 +35,20 @@ async fn traced() -> Traced {
     Traced {
         collector,
         gateway,
+        posts,
         _auth: auth,
-        _posts: posts,
-        _deployment: deployment,
+        deployment,
     }
 }
 
 fn tracing_client(gateway: &Service) -> Client {
+    client_in(TRACE_ID, gateway)
+}
+
+fn client_in(trace_id: &str, gateway: &Service) -> Client {
     gateway
         .client()
-        .with_header("traceparent", &format!("00-{TRACE_ID}-{CLIENT_SPAN}-01"))
+        .with_header("traceparent", &format!("00-{trace_id}-{CLIENT_SPAN}-01"))
 }
 
 fn span<'a>(trace: &'a [Span], service: &str, name: &str) -> Option<&'a Span> {
@@ -163,6 +171,78 @@ async fn a_post_is_one_trace_from_the_gateway_to_the_counter_of_its_author() {
             "gateway http.gateway"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_like_is_followed_from_the_gateway_through_its_batch_to_the_transaction() {
+    let mut traced = traced().await;
+    let (ana, bo) = (
+        User::register(&traced.gateway.client(), "ana").await,
+        User::register(&traced.gateway.client(), "bo").await,
+    );
+    let post = bo.publish("hello").await;
+    let path = format!("/api/posts/{}/like", post["_id"].as_str().unwrap());
+    // Nobody works on the queue yet, so that both likes are there for one batch.
+    for (user, trace_id) in [(&ana, TRACE_ID), (&bo, OTHER_TRACE_ID)] {
+        let client = user.at(&client_in(trace_id, &traced.gateway));
+        client.post_empty(&path).await.expect(200);
+    }
+    traced.deployment.set("batch-wait", "500ms");
+    let _worker = traced.deployment.start_worker(&[&traced.posts]).await;
+
+    let publication = async |trace_id| {
+        eventually_some(EXPORT, async || {
+            let trace = traced.collector.trace(trace_id);
+            let published = span(&trace, "posts", "publish likes-queue")?.clone();
+            span(&trace, "gateway", "http.gateway")?;
+            span(&trace, "posts", "http.posts.like_post")?;
+            Some((trace, published))
+        })
+        .await
+    };
+    let mut links = Vec::new();
+    for trace_id in [TRACE_ID, OTHER_TRACE_ID] {
+        let (trace, published) = publication(trace_id).await;
+        assert_eq!(
+            ancestry(&trace, &published),
+            [
+                "posts publish likes-queue",
+                "posts http.posts.like_post",
+                "gateway http.gateway"
+            ]
+        );
+        assert_eq!(published.kind, "producer");
+        links.push(SpanLink {
+            trace_id: published.trace_id,
+            span_id: published.id,
+        });
+    }
+
+    let batch = eventually_some(EXPORT, async || {
+        let spans = traced.collector.spans();
+        spans.into_iter().find(|span| !span.links.is_empty())
+    })
+    .await;
+    assert_eq!((batch.kind.as_str(), batch.links.len()), ("consumer", 2));
+    assert!(links.iter().all(|it| batch.links.contains(it)), "{batch:?}");
+
+    let (trace, leaf) = eventually_some(EXPORT, async || {
+        let trace = traced.collector.trace(&batch.trace_id);
+        let leaf = span(&trace, "posts", "mongodb.likes.apply")?.clone();
+        let call = "anufy.posts.v1.LikesService/ApplyLikes";
+        span(&trace, "posts", call)?;
+        Some((trace, leaf))
+    })
+    .await;
+    assert_eq!(
+        ancestry(&trace, &leaf),
+        [
+            "posts mongodb.likes.apply".to_owned(),
+            "posts anufy.posts.v1.LikesService/ApplyLikes".to_owned(),
+            format!("worker {}", batch.name),
+        ]
+    );
+    assert!(batch.name.starts_with("process likes-queue."), "{batch:?}");
 }
 
 #[tokio::test]

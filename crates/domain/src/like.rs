@@ -79,6 +79,18 @@ pub enum LikeType {
     Reel,
 }
 
+impl From<LikeType> for Bson {
+    fn from(kind: LikeType) -> Self {
+        Self::String(
+            match kind {
+                LikeType::Post => "post",
+                LikeType::Reel => "reel",
+            }
+            .to_owned(),
+        )
+    }
+}
+
 /// Somebody likes a post: a document of `likes`, with the predecessor's field
 /// names. Likes of other types lie in the same collection and belong to others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +140,14 @@ mod tests {
         let long = format!("a{}", "\u{301}".repeat(40));
         for text in ["", " ", "\n", "ab", "❤️❤️", "\u{7}", long.as_str()] {
             assert!(Reaction::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_looked_for_as_it_is_stored() {
+        for kind in [LikeType::Post, LikeType::Reel] {
+            let stored = bson::serialize_to_bson(&kind).unwrap();
+            assert_eq!(Bson::from(kind), stored);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The MongoDB kit: connect, run bounded and traced operations, transactions
 //! with retry, snapshots, indexes; and what services build on these: the
-//! outbox, idempotency records, leases.
+//! outbox, idempotency records, leases, slots.
 //!
 //! The driver has no socket timeout, so a server that stops answering without
 //! closing would hold its callers for ever. Every operation goes through
@@ -14,6 +14,8 @@ mod lease;
 mod outbox;
 mod readable;
 mod settings;
+mod slots;
+mod updates;
 
 use std::{
     future::Future,
@@ -22,7 +24,7 @@ use std::{
 };
 
 use bson::{Document, doc};
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 use mongodb::{
     Client, ClientSession, Collection, Database, IndexModel,
     error::TRANSIENT_TRANSACTION_ERROR,
@@ -31,7 +33,7 @@ use mongodb::{
 use runtime::Readiness;
 use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, field};
 
 pub use error::StoreError;
 pub use idempotency::{
@@ -40,8 +42,9 @@ pub use idempotency::{
 pub use lease::{Lease, Round, Work};
 pub use mongodb;
 pub use outbox::{Outbox, OutboxRow};
-pub use readable::readable;
+pub use readable::{readable, readable_number};
 pub use settings::MongoSettings;
+pub use slots::Slots;
 
 /// Longest wait for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -146,6 +149,16 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
     {
+        let work = work.map_err(StoreError::from).boxed();
+        self.measure(operation, self.in_turn(work)).await
+    }
+
+    /// Gives `work` a name and a time limit.
+    async fn measure<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let Operation { collection, name } = operation;
         let span = tracing::info_span!(
             "mongodb",
@@ -157,7 +170,7 @@ impl Store {
             db.operation.name = name,
         );
         let started = Instant::now();
-        let outcome = tokio::time::timeout(self.timeout, self.in_turn(work, &span))
+        let outcome = tokio::time::timeout(self.timeout, work.instrument(span.clone()))
             .await
             .unwrap_or(Err(StoreError::Timeout));
         if outcome.is_err() {
@@ -173,10 +186,10 @@ impl Store {
         outcome
     }
 
-    async fn in_turn<T, F>(&self, work: F, span: &Span) -> Result<T, StoreError>
+    async fn in_turn<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let permit = Arc::clone(&self.turns).acquire_owned().await;
         // Not a task of the drain: whoever asked is, and has its time limit.
@@ -185,13 +198,10 @@ impl Store {
                 let _permit = permit;
                 work.await
             }
-            .instrument(span.clone()),
+            .in_current_span(),
         );
-        match running.await {
-            Ok(done) => done.map_err(StoreError::from),
-            // Only the end of the process cancels it.
-            Err(_cancelled) => Err(StoreError::Timeout),
-        }
+        // Only the end of the process cancels it.
+        running.await.unwrap_or(Err(StoreError::Timeout))
     }
 
     /// Runs `work` in a transaction, again as often as the server asks for it
@@ -211,6 +221,9 @@ impl Store {
             start
                 .and_run((work, 0), |session, (work, attempt)| {
                     let pause = pause_before(*attempt);
+                    if *attempt > 0 {
+                        count_retry(operation);
+                    }
                     *attempt += 1;
                     async move {
                         tokio::time::sleep(pause).await;
@@ -257,8 +270,9 @@ impl Store {
         self.run(operation, reads).await
     }
 
-    /// Creates the indexes that are missing. One that exists under the same
-    /// name with other fields or options is an error: dropping it is a decision.
+    /// Creates the indexes that are missing. The same index under another name
+    /// serves; one of the same name with other fields or options is an error,
+    /// since dropping it is a decision.
     pub async fn ensure_indexes(&self, indexes: &[Index]) -> Result<(), StoreError> {
         for index in indexes {
             let mut options = index.options.clone();
@@ -268,9 +282,11 @@ impl Store {
                 .options(options)
                 .build();
             // Building an index over a large collection takes as long as it takes.
-            self.collection::<Document>(index.collection)
-                .create_index(model)
-                .await?;
+            let collection = self.collection::<Document>(index.collection);
+            match collection.create_index(model).await {
+                Err(error) if StoreError::is_index_of_another_name(&error) => {}
+                created => drop(created?),
+            }
         }
         Ok(())
     }
@@ -278,12 +294,14 @@ impl Store {
     /// Whether MongoDB has a primary that answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let database = self.database.clone();
-        let ping = async move { database.run_command(doc! { "ping": 1 }).await };
+        let ping = async move {
+            database.run_command(doc! { "ping": 1 }).await?;
+            Ok(())
+        };
         // Without a span: nobody asked, so there is no trace that it belongs to.
-        tokio::time::timeout(self.timeout, self.in_turn(ping, &Span::none()))
+        tokio::time::timeout(self.timeout, self.in_turn(ping))
             .await
-            .unwrap_or(Err(StoreError::Timeout))?;
-        Ok(())
+            .unwrap_or(Err(StoreError::Timeout))
     }
 
     /// Pings every second and notes the answer as dependency `mongodb`. Never ends by itself.
@@ -293,6 +311,11 @@ impl Store {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
+}
+
+fn count_retry(Operation { collection, name }: Operation) {
+    let labels = [("collection", collection), ("operation", name)];
+    metrics::counter!("mongodb_transaction_retries_total", &labels).increment(1);
 }
 
 /// How long an attempt of a transaction waits, so that those that collided do

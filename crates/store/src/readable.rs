@@ -1,4 +1,4 @@
-use bson::{RawDocument, oid::ObjectId};
+use bson::{Document, RawDocument, doc, oid::ObjectId};
 use serde::de::DeserializeOwned;
 
 /// What is in a document of `collection`. One that the predecessor left
@@ -13,4 +13,16 @@ pub fn readable<T: DeserializeOwned>(collection: &'static str, raw: &RawDocument
         tracing::warn!(collection, id, "document cannot be read");
     }
     read
+}
+
+/// An expression for a counter as a number: the predecessor left doubles, nulls
+/// and holes. What is no number is 0.
+#[must_use]
+pub fn readable_number(field: &str) -> Document {
+    doc! { "$convert": {
+        "input": format!("${field}"),
+        "to": "long",
+        "onError": 0_i64,
+        "onNull": 0_i64,
+    } }
 }

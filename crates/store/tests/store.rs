@@ -112,6 +112,30 @@ async fn indexes_can_be_ensured_again_but_not_changed() {
 }
 
 #[tokio::test]
+async fn an_index_that_is_there_under_another_name_serves() {
+    let sandbox = Sandbox::create().await;
+    let store = store(&sandbox).await;
+    let named = |name| Index {
+        name,
+        ..unique_name()
+    };
+    for name in ["name_1", "name_unique"] {
+        store.ensure_indexes(&[named(name)]).await.unwrap();
+    }
+    insert(&store, "a").await.unwrap();
+    let error = insert(&store, "a").await.unwrap_err();
+    assert_eq!(error.duplicate_index(), Some("name_1"));
+    let with_other_options = Index {
+        options: IndexOptions::builder()
+            .unique(true)
+            .expire_after(Duration::from_secs(9))
+            .build(),
+        ..unique_name()
+    };
+    assert!(store.ensure_indexes(&[with_other_options]).await.is_err());
+}
+
+#[tokio::test]
 async fn a_server_that_is_gone_is_unavailable_until_it_is_back() {
     let sandbox = Sandbox::with_outages().await;
     let store = store(&sandbox).await;

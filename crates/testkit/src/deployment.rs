@@ -94,6 +94,14 @@ impl Deployment {
         self.start_service("posts", &auth).await
     }
 
+    /// Starts the real `worker`, which hands likes to the first posts among
+    /// `services`, and waits until it is ready.
+    pub async fn start_worker(&self, services: &[&Service]) -> Service {
+        let posts = services.iter().find(|service| service.name == "posts");
+        let posts = [posts_grpc_url(posts.expect("posts").grpc)];
+        self.start_service("worker", &posts).await
+    }
+
     /// Starts the real `gateway` in front of `services`, auth among them, and
     /// waits until it is ready. Of the others there may be none.
     pub async fn start_gateway(&self, services: &[&Service]) -> Service {
@@ -213,6 +221,11 @@ pub(crate) fn upstreams(http: &[(&str, SocketAddr)], grpc: SocketAddr) -> Vec<(S
 /// The setting of whoever asks auth.
 pub(crate) fn auth_grpc_url(grpc: SocketAddr) -> (String, String) {
     ("auth-grpc-url".to_owned(), format!("http://{grpc}"))
+}
+
+/// The setting of whoever asks posts.
+pub(crate) fn posts_grpc_url(grpc: SocketAddr) -> (String, String) {
+    ("posts-grpc-url".to_owned(), format!("http://{grpc}"))
 }
 
 #[derive(clap::Parser)]

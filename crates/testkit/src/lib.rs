@@ -20,10 +20,14 @@
 mod address;
 mod chaos;
 #[cfg(feature = "stack")]
+mod crowd;
+#[cfg(feature = "stack")]
 mod deployment;
 mod explain;
 mod http;
+mod metrics;
 mod otlp;
+mod own_servers;
 mod process;
 mod sandbox;
 #[cfg(feature = "stack")]
@@ -40,7 +44,9 @@ pub use chaos::ChaosProxy;
 #[cfg(feature = "stack")]
 pub use deployment::Deployment;
 pub use http::{Client, HeaderMap, Method, Problem, Response, raw_request};
-pub use otlp::{OtlpCollector, Span};
+pub use metrics::Metrics;
+pub use otlp::{OtlpCollector, Span, SpanLink};
+pub use own_servers::{OwnServers, Queue, Server};
 pub use process::Process;
 pub use sandbox::{Sandbox, reserve_port};
 #[cfg(feature = "stack")]

@@ -28,6 +28,17 @@ pub struct Span {
     pub service: String,
     /// Its attributes; numbers as text.
     pub attributes: BTreeMap<String, String>,
+    /// Spans of other traces that brought it about.
+    pub links: Vec<SpanLink>,
+}
+
+/// A span of another trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpanLink {
+    /// The trace.
+    pub trace_id: String,
+    /// The span.
+    pub span_id: String,
 }
 
 impl OtlpCollector {
@@ -79,10 +90,11 @@ impl OtlpCollector {
     }
 }
 
-/// Which attributes a `key: Type(value)` line belongs to.
+/// What a `-> key: value` line belongs to.
 enum Section {
     Resource,
     Span,
+    Links,
     Other,
 }
 
@@ -103,6 +115,11 @@ fn parse(lines: &[String]) -> Vec<Span> {
                         spans.last_mut(),
                     ) {
                         span.attributes.insert(key.to_owned(), bare(value));
+                    }
+                }
+                Section::Links => {
+                    if let Some(span) = spans.last_mut() {
+                        add_to_links(span, key, value);
                     }
                 }
                 _ => {}
@@ -127,7 +144,8 @@ fn parse(lines: &[String]) -> Vec<Span> {
                 });
                 continue;
             }
-            "Events" | "Links" => section = Section::Other,
+            "Events" => section = Section::Other,
+            "Links" => section = Section::Links,
             _ => {}
         }
         let Some(span) = spans.last_mut() else {
@@ -143,6 +161,17 @@ fn parse(lines: &[String]) -> Vec<Span> {
         }
     }
     spans
+}
+
+fn add_to_links(span: &mut Span, key: &str, value: &str) {
+    match (key, span.links.last_mut()) {
+        ("Trace ID", _) => span.links.push(SpanLink {
+            trace_id: value.to_owned(),
+            span_id: String::new(),
+        }),
+        ("ID", Some(link)) => value.clone_into(&mut link.span_id),
+        _ => {}
+    }
 }
 
 /// `Str(auth)` without its type.
@@ -183,6 +212,17 @@ SpanEvent #0
      -> Timestamp: 1544712660000000000
      -> Attributes::
           -> url.path: Str(y)
+Links:
+SpanLink #0
+     -> Trace ID: 5b8efff798038103d269b633813fc60d
+     -> ID: eee19b7ec3c1b17a
+     -> TraceState: 
+     -> DroppedAttributesCount: 0
+SpanLink #1
+     -> Trace ID: 5b8efff798038103d269b633813fc60e
+     -> ID: eee19b7ec3c1b17b
+     -> TraceState: 
+     -> DroppedAttributesCount: 0
 Span #1
     Trace ID       : 5b8efff798038103d269b633813fc60c
     Parent ID      : 
@@ -213,8 +253,18 @@ Span #0
         assert_eq!(spans[0].service, "auth");
         assert_eq!(spans[0].attributes["url.path"], "/api/users/(1): x");
         assert_eq!(spans[0].attributes["http.response.status_code"], "200");
+        let linked = spans[0].links.iter();
+        let linked: Vec<_> = linked.map(|it| (&*it.trace_id, &*it.span_id)).collect();
+        assert_eq!(
+            linked,
+            [
+                ("5b8efff798038103d269b633813fc60d", "eee19b7ec3c1b17a"),
+                ("5b8efff798038103d269b633813fc60e", "eee19b7ec3c1b17b")
+            ]
+        );
         assert_eq!(spans[1].parent_id, "");
         assert_eq!(spans[1].attributes, BTreeMap::new());
+        assert_eq!(spans[1].links, []);
         assert_eq!(
             (spans[2].service.as_str(), spans[2].name.as_str()),
             ("gateway", "proxy")

@@ -114,6 +114,17 @@ impl Process {
         kill_process(self.pid, Signal::KILL).expect("SIGKILL");
     }
 
+    /// Stops it where it is (`SIGSTOP`): it keeps what it holds, and its peers see
+    /// nothing but silence.
+    pub fn freeze(&self) {
+        kill_process(self.pid, Signal::STOP).expect("SIGSTOP");
+    }
+
+    /// Lets it go on where it was frozen (`SIGCONT`), unaware of the time in between.
+    pub fn thaw(&self) {
+        kill_process(self.pid, Signal::CONT).expect("SIGCONT");
+    }
+
     /// Waits until it has ended and its output is complete; panics after `limit`.
     pub async fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
         let end = async {
@@ -232,6 +243,18 @@ mod tests {
         eventually(SOON, async || polite.output().contains(&"ready".to_owned())).await;
         polite.terminate();
         assert_eq!(polite.wait_exit(SOON).await.code(), Some(7));
+
+        let count = shell("while :; do echo again; sleep 0.01; done");
+        eventually(SOON, async || !count.output().is_empty()).await;
+        count.freeze();
+        let state = format!("/proc/{}/stat", count.pid.as_raw_nonzero());
+        eventually(SOON, async || {
+            fs::read_to_string(&state).unwrap().contains(") T ")
+        })
+        .await;
+        let so_far = count.output().len();
+        count.thaw();
+        eventually(SOON, async || count.output().len() > so_far + 10).await;
 
         let mut stubborn = shell("trap '' TERM; while :; do sleep 0.01; done");
         assert!(stubborn.is_running());

@@ -11,7 +11,7 @@ use redis::{AsyncCommands, aio::MultiplexedConnection};
 use tokio::sync::OnceCell;
 
 use crate::{
-    ChaosProxy,
+    ChaosProxy, OwnServers,
     address::{host_of, with_host, with_option, with_path},
     explain,
     vhost::Vhost,
@@ -49,7 +49,23 @@ pub struct Sandbox {
 impl Sandbox {
     /// Databases reached directly.
     pub async fn create() -> Self {
-        let servers = Servers::from_environment();
+        Self::at(Servers::from_environment()).await
+    }
+
+    /// The databases of servers that the test has alone; to be dropped before them.
+    pub async fn on(own: &OwnServers) -> Self {
+        let servers = Servers {
+            mongodb: own.mongodb_uri().to_owned(),
+            redis: own.redis_url().to_owned(),
+        };
+        let sandbox = Self::at(servers).await;
+        let brokers = [own.amqp_url().to_owned()];
+        let vhost = || Vhost::take_one_of(&brokers);
+        sandbox.vhost.get_or_init(vhost).await;
+        sandbox
+    }
+
+    async fn at(servers: Servers) -> Self {
         let database = Client::with_uri_str(&servers.mongodb)
             .await
             .expect("MONGODB_URI is an address")
@@ -237,7 +253,7 @@ pub async fn reserve_port() -> u16 {
     }
 }
 
-async fn connect(url: &str) -> MultiplexedConnection {
+pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
     redis::Client::open(url)
         .expect("REDIS_URL is an address")
         .get_multiplexed_async_connection()

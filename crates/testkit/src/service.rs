@@ -4,13 +4,14 @@ use crate::{Client, Process, deployment::ENDING};
 
 /// A service that runs as a process of its own.
 pub struct Service {
-    /// What it is: `auth`, `posts`, `gateway`.
+    /// What it is: `auth`, `posts`, `worker`, `gateway`.
     pub name: &'static str,
     /// The process.
     pub process: Process,
-    /// The HTTP port, public (gateway) or internal.
+    /// The HTTP port, public (gateway) or internal; the worker has none and
+    /// leaves it closed.
     pub http: SocketAddr,
-    /// The gRPC port; the gateway has none and leaves it closed.
+    /// The gRPC port; the gateway and the worker have none and leave it closed.
     pub grpc: SocketAddr,
     /// The admin port.
     pub admin: SocketAddr,

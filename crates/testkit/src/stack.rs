@@ -1,25 +1,26 @@
 mod planted;
+mod running;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use runtime::{Clock, ManualClock, Shutdown, admin::RenderMetrics};
+use runtime::{Clock, ManualClock, Shutdown};
 use secrecy::{ExposeSecret, SecretString};
 use tokens::Signer;
-use tokio::{task::JoinHandle, time::timeout};
 
+use self::running::{Addresses, Running, log_if_asked, no_metrics, wait_ready};
 use crate::{
     Client, Sandbox, User,
-    deployment::{Deployment, ENDING, auth_grpc_url, upstreams},
-    reserve_port,
+    deployment::{Deployment, auth_grpc_url, posts_grpc_url, upstreams},
 };
 
-/// auth, posts and the gateway in the process of the test, on ports of their
+/// auth, posts, a worker and the gateway in the process of the test, on ports of their
 /// own, with databases of their own and a clock that the test moves.
 ///
 /// They talk real HTTP, gRPC and AMQP. With `LOG` in the environment they log.
 pub struct Stack {
     auth: Option<Running>,
     posts: Option<Running>,
+    worker: Option<Running>,
     gateway: Option<Running>,
     auth_addresses: Addresses,
     posts_addresses: Addresses,
@@ -29,42 +30,11 @@ pub struct Stack {
     deployment: Deployment,
 }
 
-/// Where a service is, also after it was stopped and started again.
-#[derive(Clone, Copy)]
-struct Addresses {
-    http: SocketAddr,
-    grpc: SocketAddr,
-}
-
-impl Addresses {
-    async fn reserve() -> Self {
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
-            http: address(reserve_port().await),
-            grpc: address(reserve_port().await),
-        }
-    }
-
-    fn settings(self) -> Vec<(String, String)> {
-        vec![
-            ("http-addr".to_owned(), self.http.to_string()),
-            ("grpc-addr".to_owned(), self.grpc.to_string()),
-            ("admin-addr".to_owned(), "127.0.0.1:0".to_owned()),
-        ]
-    }
-}
-
-struct Running {
-    shutdown: Shutdown,
-    task: JoinHandle<anyhow::Result<()>>,
-}
-
 /// How a stack differs from the usual one.
 #[must_use]
 pub struct StackBuilder {
     has_outages: bool,
-    has_gateway: bool,
-    has_posts: bool,
+    absent: Vec<&'static str>,
     settings: Vec<(String, String)>,
 }
 
@@ -77,14 +47,23 @@ impl StackBuilder {
     }
 
     /// Only the services behind the gateway.
-    pub fn without_gateway(mut self) -> Self {
-        self.has_gateway = false;
-        self
+    pub fn without_gateway(self) -> Self {
+        self.without("gateway")
     }
 
-    /// posts is down, and its collections are not there.
-    pub fn without_posts(mut self) -> Self {
-        self.has_posts = false;
+    /// posts is down, and its collections are not there. Neither is a worker,
+    /// who would have nobody to work for.
+    pub fn without_posts(self) -> Self {
+        self.without("posts").without_worker()
+    }
+
+    /// Jobs stay in their queues until [`Stack::start_worker`].
+    pub fn without_worker(self) -> Self {
+        self.without("worker")
+    }
+
+    fn without(mut self, service: &'static str) -> Self {
+        self.absent.push(service);
         self
     }
 
@@ -102,6 +81,7 @@ impl StackBuilder {
     /// Starts everything; it answers when this returns.
     pub async fn start(self) -> Stack {
         log_if_asked();
+        let has = |service| !self.absent.contains(&service);
         let sandbox = if self.has_outages {
             Sandbox::with_outages().await
         } else {
@@ -115,6 +95,7 @@ impl StackBuilder {
         let mut stack = Stack {
             auth: None,
             posts: None,
+            worker: None,
             gateway: None,
             auth_addresses: Addresses::reserve().await,
             posts_addresses: Addresses::reserve().await,
@@ -123,11 +104,14 @@ impl StackBuilder {
             deployment,
         };
         stack.start_auth().await;
-        if self.has_posts {
+        if has("posts") {
             stack.deployment.migrate_posts().await;
             stack.start_posts().await;
         }
-        if self.has_gateway {
+        if has("worker") {
+            stack.start_worker().await;
+        }
+        if has("gateway") {
             stack.start_gateway().await;
         }
         stack
@@ -144,8 +128,7 @@ impl Stack {
     pub fn builder() -> StackBuilder {
         StackBuilder {
             has_outages: false,
-            has_gateway: true,
-            has_posts: true,
+            absent: Vec::new(),
             settings: Vec::new(),
         }
     }
@@ -203,6 +186,27 @@ impl Stack {
     pub async fn stop_posts(&mut self) {
         let posts = self.posts.take().expect("posts runs");
         posts.stop().await;
+    }
+
+    /// Starts a worker, also where [`Stack::stop_worker`] has ended one.
+    pub async fn start_worker(&mut self) {
+        assert!(self.worker.is_none(), "a worker runs already");
+        let flags = [
+            posts_grpc_url(self.posts_addresses.grpc),
+            ("admin-addr".to_owned(), "127.0.0.1:0".to_owned()),
+        ];
+        let settings = self.deployment.parse(&flags);
+        let shutdown = Shutdown::new();
+        let app = worker::App::build(settings, shutdown.clone(), no_metrics());
+        let app = app.await.expect("the worker starts");
+        let task = tokio::spawn(app.run());
+        self.worker = Some(Running { shutdown, task });
+    }
+
+    /// Ends the worker in order: jobs stay in their queues afterwards.
+    pub async fn stop_worker(&mut self) {
+        let worker = self.worker.take().expect("a worker runs");
+        worker.stop().await;
     }
 
     async fn start_gateway(&mut self) {
@@ -360,39 +364,10 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        let services = [&self.gateway, &self.posts, &self.auth];
+        let services = [&self.gateway, &self.worker, &self.posts, &self.auth];
         for running in services.into_iter().flatten() {
             running.shutdown.stop_now();
             running.task.abort();
         }
-    }
-}
-
-impl Running {
-    async fn stop(self) {
-        self.shutdown.begin_drain();
-        let ended = timeout(ENDING, self.task)
-            .await
-            .expect("the end of the drain");
-        ended.expect("no panic").expect("an orderly end");
-    }
-}
-
-async fn wait_ready(operator: &Client) {
-    crate::eventually(ENDING, async || operator.get("/readyz").await.status == 200).await;
-}
-
-fn no_metrics() -> RenderMetrics {
-    Arc::new(String::new)
-}
-
-/// Logs to the test's output when `LOG` asks for it.
-fn log_if_asked() {
-    if let Ok(filter) = std::env::var("LOG") {
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-            .with_test_writer();
-        // Another test of this process may have been first.
-        let _ = subscriber.try_init();
     }
 }

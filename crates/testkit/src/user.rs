@@ -1,5 +1,6 @@
 use std::ops::Deref;
 
+use domain::UserId;
 use serde_json::{Value, json};
 
 use crate::{Client, Response};
@@ -54,6 +55,19 @@ impl User {
             username: text(&answer["user"]["username"]),
             email: text(&body["email"]),
             password: text(&body["password"]),
+            token,
+        }
+    }
+
+    /// Somebody with the same password and another name, at the same door.
+    pub(crate) fn double(&self, n: usize, id: UserId, token: String) -> Self {
+        let username = format!("{}_{n}", self.username);
+        Self {
+            client: self.client.clone().with_token(&token),
+            id: id.to_string(),
+            email: format!("{username}@example.org"),
+            username,
+            password: self.password.clone(),
             token,
         }
     }

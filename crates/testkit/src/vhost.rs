@@ -36,6 +36,11 @@ impl Vhost {
         if urls.is_empty() {
             urls.push(server);
         }
+        Self::take_one_of(&urls).await
+    }
+
+    /// Takes one of those at `urls`.
+    pub(crate) async fn take_one_of(urls: &[String]) -> Self {
         let folder = folder();
         let (url, lock) = eventually_some(PATIENCE, async || {
             let mut urls = urls.iter();

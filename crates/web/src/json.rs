@@ -32,6 +32,11 @@ impl<T> Deref for ValidJson<T> {
     }
 }
 
+/// A [`ValidJson`] for an operation that needs no body: without one it is the
+/// default of `T`, whatever the content type says.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T);
+
 impl<T> FromRequest for ValidJson<T>
 where
     T: DeserializeOwned + Validate<Context = ()> + 'static,
@@ -43,25 +48,58 @@ where
         let is_json = has_json_content_type(request);
         let payload = payload.take();
         Box::pin(async move {
-            if !is_json {
-                return Err(ApiError::with_status(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "unsupported_media_type",
-                    "the body must be application/json",
-                ));
-            }
+            must_be_json(is_json)?;
             let body = read(payload).await?;
-            let value: T = parse(&body)?;
-            value.validate().map_err(|report| {
-                let fields = report.iter().map(|(path, error)| FieldError {
-                    field: path.to_string(),
-                    message: error.to_string(),
-                });
-                ApiError::validation(fields.collect())
-            })?;
-            Ok(Self(value))
+            validated(&body).map(Self)
         })
     }
+}
+
+impl<T> FromRequest for OptionalJson<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + Default + 'static,
+{
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = has_json_content_type(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            let body = read(payload).await?;
+            if body.is_empty() {
+                return Ok(Self(T::default()));
+            }
+            must_be_json(is_json)?;
+            validated(&body).map(Self)
+        })
+    }
+}
+
+fn must_be_json(is_json: bool) -> Result<(), ApiError> {
+    if is_json {
+        return Ok(());
+    }
+    Err(ApiError::with_status(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "the body must be application/json",
+    ))
+}
+
+fn validated<T>(body: &[u8]) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let value: T = parse(body)?;
+    value.validate().map_err(|report| {
+        let fields = report.iter().map(|(path, error)| FieldError {
+            field: path.to_string(),
+            message: error.to_string(),
+        });
+        ApiError::validation(fields.collect())
+    })?;
+    Ok(value)
 }
 
 fn has_json_content_type(request: &HttpRequest) -> bool {

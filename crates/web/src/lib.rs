@@ -25,7 +25,7 @@ pub use caller::{Authenticator, Caller};
 pub use error::{ApiError, Failure};
 pub use faults::Faults;
 pub use idempotency::{IdempotencyKey, body_hash};
-pub use json::{JSON_LIMIT, ValidJson};
+pub use json::{JSON_LIMIT, OptionalJson, ValidJson};
 pub use object::{Object, given};
 pub use paging::{DEPTH_MAX, LIMIT_DEFAULT, LIMIT_MAX, ListView, Paging, Start};
 pub use problem::{FieldError, Problem};

@@ -14,7 +14,7 @@ use testkit::{Client, Method};
 use tokens::{Signer, Verifier, generate_key_pem};
 use web::{
     Access::{Account, Public},
-    ApiError, Authenticator, Caller, Failure, HttpServer, Routes, ValidJson,
+    ApiError, Authenticator, Caller, Failure, HttpServer, OptionalJson, Routes, ValidJson,
     actix_web::{self, HttpResponse, web::Data},
 };
 
@@ -28,6 +28,13 @@ struct Body {
     #[garde(skip)]
     #[serde(default)]
     nested: Option<Vec<u8>>,
+}
+
+#[derive(Default, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Rest {
+    #[garde(length(chars, max = 5))]
+    word: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +59,10 @@ async fn echo(ValidJson(body): ValidJson<Body>) -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "name": body.name, "nested": body.nested }))
 }
 
+async fn echo_what_there_is(OptionalJson(body): OptionalJson<Rest>) -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "word": body.word }))
+}
+
 async fn whoami(caller: Caller) -> HttpResponse {
     HttpResponse::Ok().body(caller.user_id.to_string())
 }
@@ -70,18 +81,24 @@ struct Service {
     address: SocketAddr,
     shutdown: Shutdown,
     signer: Signer,
+    verifier: Arc<Verifier>,
     clock: ManualClock,
 }
 
 impl Service {
     fn start() -> Self {
+        let service = Self::start_without_keys();
+        service.learn_keys();
+        service
+    }
+
+    fn start_without_keys() -> Self {
         let shutdown = Shutdown::new();
         let readiness = Readiness::new(&shutdown);
         let signer = Signer::from_pem(&generate_key_pem().unwrap()).unwrap();
-        let verifier = Verifier::new(10);
-        verifier.set_keys(&signer.jwks_json()).unwrap();
+        let verifier = Arc::new(Verifier::new(10));
         let clock = ManualClock::default();
-        let authenticator = Authenticator::new(Arc::new(verifier), Arc::new(clock.clone()));
+        let authenticator = Authenticator::new(Arc::clone(&verifier), Arc::new(clock.clone()));
         let routes = Routes::new()
             .add(
                 actix_web::http::Method::POST,
@@ -89,6 +106,13 @@ impl Service {
                 Public,
                 "echo",
                 echo,
+            )
+            .add(
+                actix_web::http::Method::POST,
+                "/things/rest",
+                Public,
+                "echo_what_there_is",
+                echo_what_there_is,
             )
             .add(
                 actix_web::http::Method::GET,
@@ -124,8 +148,13 @@ impl Service {
             address,
             shutdown,
             signer,
+            verifier,
             clock,
         }
+    }
+
+    fn learn_keys(&self) {
+        self.verifier.set_keys(&self.signer.jwks_json()).unwrap();
     }
 
     fn stranger(&self) -> Client {
@@ -265,6 +294,40 @@ async fn what_is_not_json_is_malformed() {
 }
 
 #[tokio::test]
+async fn a_body_that_need_not_be_there_is_checked_if_it_is() {
+    let service = Service::start();
+    let client = service.gateway();
+    let ask = |content_type: &'static str, body: &'static str| {
+        let request = client.request(Method::POST, "/things/rest").body(body);
+        client.send(request.header("content-type", content_type))
+    };
+    let nothing = serde_json::json!({ "word": null });
+    assert_eq!(client.post_empty("/things/rest").await.expect(200), nothing);
+    for (content_type, body) in [
+        ("application/json", ""),
+        ("text/plain", ""),
+        ("application/json", "{}"),
+    ] {
+        assert_eq!(ask(content_type, body).await.expect(200), nothing);
+    }
+    let told = ask("application/json", r#"{"word":"hi"}"#).await;
+    assert_eq!(told.expect(200)["word"], "hi");
+    for (content_type, body, status, code) in [
+        ("text/plain", "{}", 415, "unsupported_media_type"),
+        ("application/json", " ", 400, "malformed_json"),
+        ("application/json", "null", 422, "validation_failed"),
+        (
+            "application/json",
+            r#"{"word":"longer"}"#,
+            422,
+            "validation_failed",
+        ),
+    ] {
+        ask(content_type, body).await.expect_problem(status, code);
+    }
+}
+
+#[tokio::test]
 async fn a_body_must_say_that_it_is_json_and_fit() {
     let service = Service::start();
     let send = async |content_type: &str, body: String| {
@@ -323,6 +386,18 @@ async fn a_caller_is_who_the_token_says_until_it_expires() {
         .get("/things/mine")
         .await
         .expect_problem(401, "token_expired");
+}
+
+#[tokio::test]
+async fn while_no_keys_are_known_nobody_is_told_that_their_token_is_bad() {
+    let service = Service::start_without_keys();
+    let token = service.token(UserId::generate(), Duration::from_mins(1));
+    let caller = service.gateway().with_token(&token);
+    let answer = caller.get("/things/mine").await;
+    answer.expect_problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    service.learn_keys();
+    caller.get("/things/mine").await.expect(200);
 }
 
 #[tokio::test]

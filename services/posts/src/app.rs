@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use bus::{Publisher, Relay};
+use bus::{JobPublisher, Publisher, Relay};
+use cache::Cache;
 use contracts::{
     posts::v1::{
-        counters_service_server::CountersServiceServer, posts_service_server::PostsServiceServer,
+        counters_service_server::CountersServiceServer, likes_service_server::LikesServiceServer,
+        posts_service_server::PostsServiceServer,
     },
     rpc::RpcServer,
+    topology::LIKES,
 };
 use runtime::{
     Clock, Readiness, Shutdown,
@@ -16,13 +19,17 @@ use runtime::{
 };
 use store::{Lease, Outbox, Store};
 use tokens::{Verifier, first_keys, follow_keys};
+use tokio::runtime::Handle;
 use web::{Authenticator, HttpServer, actix_web::web::Data};
 
 use crate::{
     Settings,
-    grpc::{CountersApi, PostsApi},
+    apply_likes::ApplyLikes,
+    grpc::{CountersApi, LikesApi, PostsApi},
     http,
-    mongo::{LEASES, OUTBOX, PostCounts, PostStore},
+    intents::Intents,
+    likes::{Likes, Standings},
+    mongo::{LEASES, LikeCounts, LikeReads, LikeWrites, OUTBOX, PostCounts, PostStore},
     people::People,
     posts::Posts,
 };
@@ -46,6 +53,8 @@ pub struct App {
     publisher: Publisher,
     outbox: Outbox,
     store: Store,
+    cache: Cache,
+    intents: Intents,
 }
 
 struct Addresses {
@@ -65,12 +74,24 @@ impl App {
     ) -> anyhow::Result<Self> {
         let readiness = Readiness::new(&shutdown);
         let store = Store::connect(&settings.mongo, "posts").await?;
+        let cache = Cache::connect(&settings.redis)?;
+        let intents = Intents::new(cache.clone(), Arc::clone(&clock), shutdown.clone());
         let publisher = Publisher::new(&settings.amqp, "posts");
         let outbox = Outbox::new(&store, OUTBOX);
         let counts = PostCounts::new(&store, outbox.clone());
+        let likes = Likes {
+            stored: LikeReads::new(&store),
+            intents: intents.clone(),
+            jobs: JobPublisher::new(&publisher, LIKES, &shutdown),
+            clock: Arc::clone(&clock),
+            shutdown: shutdown.clone(),
+            runtime: Handle::current(),
+        };
         let posts = Posts {
             store: PostStore::new(&store, counts.clone(), outbox.clone()),
             people: People::connect(&settings)?,
+            likes,
+            standings: Standings::new(settings.like_check_ttl, Arc::clone(&clock)),
             clock: Arc::clone(&clock),
         };
         let verifier = Arc::new(Verifier::new(REMEMBERED_TOKENS));
@@ -105,6 +126,8 @@ impl App {
             publisher,
             outbox,
             store,
+            cache,
+            intents,
         })
     }
 
@@ -138,11 +161,19 @@ impl App {
             publisher,
             outbox,
             store,
+            cache,
+            intents,
             ..
         } = self;
         let lifecycle = &settings.lifecycle;
         self.admin.spawn(&shutdown);
 
+        let apply_likes = ApplyLikes::new(
+            LikeWrites::new(&store, outbox.clone()),
+            intents.clone(),
+            Arc::clone(&posts.clock),
+            shutdown.clone(),
+        );
         let relay = Relay {
             outbox,
             lease: Lease::new(&store, LEASES, "relay"),
@@ -150,7 +181,9 @@ impl App {
         };
         shutdown.spawn(relay.run(shutdown.clone()));
         shutdown.spawn_until_drain(publisher.watch(readiness.clone()));
-        shutdown.spawn_until_drain(store.watch(readiness.clone()));
+        shutdown.spawn_until_drain(store.clone().watch(readiness.clone()));
+        shutdown.spawn_until_drain(cache.watch(readiness.clone()));
+        shutdown.spawn_until_drain(posts.likes.clone().watch());
         let people = posts.people.clone();
         shutdown.spawn_until_drain(follow_keys(Arc::clone(&verifier), async move || {
             people.keys().await
@@ -166,13 +199,18 @@ impl App {
         let counters = CountersServiceServer::new(CountersApi {
             posts: posts.store.clone(),
             counts,
+            likes: LikeCounts::new(&store),
             clock: Arc::clone(&posts.clock),
         });
+        let likes = LikesServiceServer::new(LikesApi { likes: apply_likes });
         let service = PostsServiceServer::new(PostsApi {
             store: posts.store.clone(),
         });
         let register = |routes: &mut tonic::service::RoutesBuilder| {
-            routes.add_service(service).add_service(counters);
+            routes
+                .add_service(service)
+                .add_service(counters)
+                .add_service(likes);
         };
         self.grpc
             .spawn(register, &shutdown, lifecycle.drain_delay)

@@ -5,6 +5,7 @@ use std::{
 
 use anyhow::Context;
 use bus::Publisher;
+use cache::Cache;
 use clap::Parser;
 use runtime::{Shutdown, SystemClock, admin, settings::LifecycleSettings};
 use store::Store;
@@ -50,6 +51,8 @@ pub async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()>
 async fn check(settings: &Settings) -> anyhow::Result<()> {
     let store = Store::connect(&settings.mongo, "posts").await?;
     store.ping().await.context("mongodb does not answer")?;
+    let cache = Cache::connect(&settings.redis)?;
+    cache.ping().await.context("redis does not answer")?;
     let publisher = Publisher::new(&settings.amqp, "posts check");
     publisher.ping().await.context("rabbitmq does not answer")?;
     let people = People::connect(settings)?;

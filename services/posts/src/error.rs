@@ -1,3 +1,4 @@
+use bus::BusError;
 use contracts::kind_of;
 use domain::ErrorKind;
 use store::StoreError;
@@ -31,6 +32,9 @@ pub enum PostError {
     /// MongoDB.
     #[error("store failed")]
     Store(#[from] StoreError),
+    /// The broker did not confirm a job.
+    #[error("job not accepted")]
+    Queue(#[from] BusError),
     /// auth did not answer, or not as agreed.
     #[error("auth failed")]
     Auth(#[source] Box<Status>),
@@ -46,6 +50,7 @@ impl Failure for PostError {
             Self::AccountNotActive | Self::NotYourPost => ErrorKind::Forbidden,
             Self::PostNotFound | Self::UserNotFound | Self::AccountPrivate => ErrorKind::NotFound,
             Self::Store(error) => error.kind(),
+            Self::Queue(_) => ErrorKind::Unavailable,
             Self::Auth(status) => match kind_of(status) {
                 // What we asked is wrong.
                 ErrorKind::Invalid | ErrorKind::Unauthenticated => ErrorKind::Internal,
@@ -64,7 +69,9 @@ impl Failure for PostError {
             Self::UserNotFound => "user_not_found",
             Self::AccountPrivate => "account_private",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::Store(_) | Self::Auth(_) | Self::Answer(_) => self.kind().as_str(),
+            Self::Store(_) | Self::Queue(_) | Self::Auth(_) | Self::Answer(_) => {
+                self.kind().as_str()
+            }
         }
     }
 
@@ -77,12 +84,14 @@ impl Failure for PostError {
             Self::UserNotFound => "there is no such user",
             Self::AccountPrivate => "the posts of this account are for its followers",
             Self::IdempotencyKeyReused => "this idempotency key was used for another request",
-            Self::Store(_) | Self::Auth(_) | Self::Answer(_) => match self.kind() {
-                ErrorKind::Unavailable | ErrorKind::Timeout => {
-                    "a server that this needs is down, try again in a moment"
+            Self::Store(_) | Self::Queue(_) | Self::Auth(_) | Self::Answer(_) => {
+                match self.kind() {
+                    ErrorKind::Unavailable | ErrorKind::Timeout => {
+                        "a server that this needs is down, try again in a moment"
+                    }
+                    _ => "the request could not be handled",
                 }
-                _ => "the request could not be handled",
-            },
+            }
         }
         .to_owned()
     }

@@ -29,7 +29,7 @@ impl Posts {
         let sight = |is_deleted| Sight::Feed { is_deleted };
         let sights = self.people.followees(viewer).await?;
         let authors = sights.everybody(sight(false));
-        self.page(&sights, &authors, sight, paging).await
+        self.page(viewer, &sights, &authors, sight, paging).await
     }
 
     /// The posts of one author as `viewer` sees them.
@@ -50,13 +50,14 @@ impl Posts {
                 PostError::AccountPrivate
             });
         }
-        self.page(&sights, &[author], sight, paging).await
+        self.page(viewer, &sights, &[author], sight, paging).await
     }
 
     /// The list goes by position, so that what is deleted or edited while
     /// somebody pages shifts nothing.
     async fn page(
         &self,
+        viewer: UserId,
         sights: &Sights,
         authors: &[UserId],
         sight: impl Fn(bool) -> Sight,
@@ -73,17 +74,18 @@ impl Posts {
             .skip(paging.skipped())
             .map(|Position(_, id)| id)
             .collect();
+        let intents = self.likes.intents.of(viewer, &ids).await;
         let found = self.store.find_many(&ids).await?;
         let mut found: HashMap<_, _> = found.into_iter().map(|post| (post.id, post)).collect();
-        let posts = ids.iter().filter_map(|id| {
+        let seen = ids.iter().filter_map(|id| {
             let post = found.remove(id)?;
             // Since the list was read it may have been deleted.
             let sight = sight(post.deleted_at.is_some());
             let author = sights.of(post.user_id, sight)?.clone();
-            Some(SeenPost { post, author })
+            Some((post, author))
         });
         Ok(Page {
-            posts: posts.collect(),
+            posts: self.with_likes(viewer, &intents, seen.collect()).await?,
             next,
         })
     }

@@ -1,12 +1,14 @@
 //! The internal API: `anufy.posts.v1`.
 
 mod counters;
+mod likes;
 mod posts;
 
 use tonic::Status;
 use web::Failure;
 
 pub(crate) use counters::CountersApi;
+pub(crate) use likes::LikesApi;
 pub(crate) use posts::PostsApi;
 
 use crate::PostError;

@@ -6,6 +6,10 @@ mod delete_post;
 mod edit_post;
 mod feed;
 mod get_post;
+mod like_post;
+mod liked_posts;
+mod likers;
+mod unlike_post;
 mod view;
 
 use actix_web::http::Method;
@@ -28,6 +32,13 @@ pub fn routes() -> Routes {
             Account,
             "feed",
             feed::handle,
+        )
+        .add(
+            Method::GET,
+            "/api/posts/liked",
+            Account,
+            "liked_posts",
+            liked_posts::handle,
         )
         .add(
             Method::GET,
@@ -56,5 +67,26 @@ pub fn routes() -> Routes {
             Account,
             "delete_post",
             delete_post::handle,
+        )
+        .add(
+            Method::POST,
+            "/api/posts/{id}/like",
+            Account,
+            "like_post",
+            like_post::handle,
+        )
+        .add(
+            Method::DELETE,
+            "/api/posts/{id}/like",
+            Account,
+            "unlike_post",
+            unlike_post::handle,
+        )
+        .add(
+            Method::GET,
+            "/api/posts/{id}/likes",
+            Account,
+            "likers",
+            likers::handle,
         )
 }

@@ -1,12 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod apply_likes;
 mod command;
 mod drafts;
 mod error;
 mod feed;
+mod filling;
 mod grpc;
 mod http;
+mod intents;
+mod liked_posts;
+mod likers;
+mod likes;
+mod liking;
 mod mongo;
 mod people;
 mod posts;

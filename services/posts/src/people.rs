@@ -202,6 +202,7 @@ mod tests {
             "--auth-timeout=100ms",
             &url,
             "--mongodb-uri=mongodb://unused",
+            "--redis-url=redis://unused",
             "--amqp-url=amqp://unused",
             "--service-credential=0123456789abcdef0123456789abcdef",
         ]);

@@ -1,6 +1,6 @@
 //! Posts one by one: made, shown, changed, taken away.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bson::oid::ObjectId;
 use domain::{Post, PostId, UserId, visibility::Sight};
@@ -10,6 +10,8 @@ use store::{IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotentAnswer};
 use crate::{
     PostError,
     drafts::{Draft, Revision},
+    intents::Intent,
+    likes::{Likes, LikesSeen, Standings},
     mongo::PostStore,
     people::{People, Person, Sights},
 };
@@ -19,14 +21,17 @@ use crate::{
 pub(crate) struct Posts {
     pub(crate) store: PostStore,
     pub(crate) people: People,
+    pub(crate) likes: Likes,
+    pub(crate) standings: Standings,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A post that somebody may see, and who made it.
+/// A post that somebody may see, who made it, and its likes as they see them.
 #[derive(Clone, Debug)]
 pub(crate) struct SeenPost {
     pub(crate) post: Post,
     pub(crate) author: Person,
+    pub(crate) likes: LikesSeen,
 }
 
 /// A request that its client may repeat, which must then have no other effect.
@@ -71,7 +76,11 @@ impl Posts {
         }
         // Fixed before the transaction, which may run more than once.
         let post = draft.into_post(author, self.clock.now())?;
-        let answer = show(seen(&own, post.clone())?)?;
+        let answer = show(SeenPost {
+            author: author_of(&own, &post)?,
+            post: post.clone(),
+            likes: LikesSeen::default(),
+        })?;
         let record = repeatable.as_ref().map(|it| it.record(&post, &answer));
         match (self.store.insert(&post, record).await, &repeatable) {
             (Ok(()), _) => Ok(answer),
@@ -99,9 +108,61 @@ impl Posts {
 
     /// A post as `viewer` sees it.
     pub(crate) async fn get(&self, viewer: UserId, id: PostId) -> Result<SeenPost, PostError> {
+        let seen = self.look(viewer, id).await;
+        if let Err(PostError::PostNotFound | PostError::AccountNotActive) = seen {
+            self.standings.forget(viewer, id);
+        }
+        seen
+    }
+
+    async fn look(&self, viewer: UserId, id: PostId) -> Result<SeenPost, PostError> {
+        let intents = self.likes.intents.of(viewer, &[id]).await;
         let post = self.store.find(id).await?.ok_or(PostError::PostNotFound)?;
-        let sights = self.people.related(viewer, &[post.user_id]).await?;
-        seen(&sights, post)
+        let authors = [post.user_id];
+        let (sights, likes) = tokio::try_join!(
+            self.people.related(viewer, &authors),
+            self.likes_of(viewer, &intents, &post)
+        )?;
+        let author = author_of(&sights, &post)?;
+        self.standings.note(viewer, id, &likes);
+        Ok(SeenPost {
+            post,
+            author,
+            likes,
+        })
+    }
+
+    async fn likes_of(
+        &self,
+        viewer: UserId,
+        intents: &HashMap<PostId, Intent>,
+        post: &Post,
+    ) -> Result<LikesSeen, PostError> {
+        let posts = std::slice::from_ref(post);
+        let mut likes = self.likes.seen(viewer, intents, posts).await?;
+        Ok(likes.remove(&post.id).unwrap_or_default())
+    }
+
+    /// Posts that `viewer` may see, with their likes. The `intents` of `viewer`
+    /// were read before the posts.
+    pub(crate) async fn with_likes(
+        &self,
+        viewer: UserId,
+        intents: &HashMap<PostId, Intent>,
+        seen: Vec<(Post, Person)>,
+    ) -> Result<Vec<SeenPost>, PostError> {
+        let (posts, authors): (Vec<Post>, Vec<Person>) = seen.into_iter().unzip();
+        let mut likes = self.likes.seen(viewer, intents, &posts).await?;
+        let seen = posts.into_iter().zip(authors).map(|(post, author)| {
+            let likes = likes.remove(&post.id).unwrap_or_default();
+            self.standings.note(viewer, post.id, &likes);
+            SeenPost {
+                post,
+                author,
+                likes,
+            }
+        });
+        Ok(seen.collect())
     }
 
     /// A post that `author` may change.
@@ -119,6 +180,7 @@ impl Posts {
     pub(crate) async fn delete(&self, author: UserId, id: PostId) -> Result<(), PostError> {
         self.own(author, id).await?;
         if self.store.delete(id, author, self.clock.now()).await? {
+            self.standings.forget_post(id);
             Ok(())
         } else {
             Err(PostError::PostNotFound)
@@ -136,19 +198,19 @@ impl Posts {
         let Some(edit) = revision.of(&own.post)? else {
             return Ok(own);
         };
+        let intents = self.likes.intents.of(author, &[id]).await;
         let edited = self.store.edit(id, author, edit, self.clock.now()).await?;
         let post = edited.ok_or(PostError::PostNotFound)?;
-        Ok(SeenPost { post, ..own })
+        let likes = self.likes_of(author, &intents, &post).await?;
+        Ok(SeenPost { post, likes, ..own })
     }
 }
 
-/// The post, if it may be seen by whoever asked for it.
-fn seen(sights: &Sights, post: Post) -> Result<SeenPost, PostError> {
+/// Who made the post, if it may be seen by whoever asked for it.
+fn author_of(sights: &Sights, post: &Post) -> Result<Person, PostError> {
     let sight = Sight::Content {
         is_deleted: post.deleted_at.is_some(),
     };
-    match sights.of(post.user_id, sight).cloned() {
-        Some(author) => Ok(SeenPost { post, author }),
-        None => Err(PostError::PostNotFound),
-    }
+    let author = sights.of(post.user_id, sight);
+    author.cloned().ok_or(PostError::PostNotFound)
 }

@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bus::AmqpSettings;
+use cache::RedisSettings;
 use clap::Args;
 use contracts::rpc::parse_url;
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
@@ -22,9 +23,15 @@ pub struct Settings {
     /// How long auth may take for an answer; the whole list of followed accounts may take twice as long
     #[arg(long, env = "AUTH_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
     pub auth_timeout: Duration,
+    /// How long it is believed that somebody may like a post; when that cannot be asked, up to a minute
+    #[arg(long, env = "LIKE_CHECK_TTL", default_value = "30s", value_parser = parse_duration)]
+    pub like_check_ttl: Duration,
     /// MongoDB
     #[command(flatten)]
     pub mongo: MongoSettings,
+    /// Redis
+    #[command(flatten)]
+    pub redis: RedisSettings,
     /// RabbitMQ
     #[command(flatten)]
     pub amqp: AmqpSettings,

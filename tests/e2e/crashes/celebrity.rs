@@ -10,10 +10,8 @@ use std::{
 };
 
 use contracts::events::v1::{Event, event::Fact};
-use domain::{SessionId, UserId};
-use mongodb::bson::{Document, doc, oid::ObjectId};
-use runtime::{Clock, SystemClock};
-use testkit::{Client, Method, User, eventually};
+use mongodb::bson::{Document, doc};
+use testkit::{Method, eventually};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::rig::Rig;
@@ -21,7 +19,6 @@ use super::rig::Rig;
 const FANS: usize = 300;
 /// So many have been told that they follow when auth is killed.
 const KILLS: [usize; 3] = [60, 140, 220];
-const HOUR: Duration = Duration::from_hours(1);
 const SOON: Duration = Duration::from_mins(1);
 /// Between two attempts of a client that was not answered, as `Retry-After` asks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,12 +27,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 async fn a_celebrity_loses_no_follower_while_auth_is_killed() {
     let mut rig = Rig::start().await;
     let celebrity = rig.user("star").await;
-    let fans = fans(&rig, &rig.user("fan").await).await;
+    let fans = rig.crowd(&rig.user("fan").await, FANS).await;
     let path = format!("/api/users/{}/follow", celebrity.id);
 
     let acknowledged = Arc::<AtomicUsize>::default();
     let mut following = JoinSet::new();
-    for (_, fan) in &fans {
+    for fan in &fans {
         let (fan, path, acknowledged) = (fan.clone(), path.clone(), Arc::clone(&acknowledged));
         following.spawn(async move {
             let follow = async || fan.try_send(fan.request(Method::POST, &path)).await;
@@ -60,8 +57,8 @@ async fn a_celebrity_loses_no_follower_while_auth_is_killed() {
     assert_eq!(edges.count_documents(doc! {}).await.unwrap(), FANS as u64);
     assert_eq!(celebrity.me().await["followers_count"], FANS);
     let told = followers_in(&rig.published("users.follow_changed"));
-    for (id, _) in &fans {
-        assert!(told.contains(&id.to_string()), "nobody was told of {id}");
+    for fan in &fans {
+        assert!(told.contains(&fan.id), "nobody was told of {}", fan.id);
     }
 }
 
@@ -74,41 +71,4 @@ fn followers_in(events: &[Vec<u8>]) -> HashSet<String> {
         _ => None,
     });
     followers.collect()
-}
-
-/// People like `model`, logged in. They are not registered one by one, since a
-/// password takes its time.
-async fn fans(rig: &Rig, model: &User) -> Vec<(UserId, Client)> {
-    let find = async |name: &str, filter: Document| {
-        let documents = rig.mongodb().collection::<Document>(name);
-        documents.find_one(filter).await.unwrap().unwrap()
-    };
-    let model_id = ObjectId::parse_str(&model.id).unwrap();
-    let account = find("users", doc! { "_id": model_id }).await;
-    let session = find("sessions", doc! { "user_id": model_id }).await;
-    let signer = rig.signer();
-    let (mut fans, mut accounts, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 0..FANS {
-        let (user_id, session_id) = (UserId::generate(), SessionId::generate());
-        let (mut account, mut session) = (account.clone(), session.clone());
-        account.insert("_id", user_id);
-        for field in ["username", "username_lower"] {
-            account.insert(field, format!("fan_{n}"));
-        }
-        for field in ["email", "email_lower"] {
-            account.insert(field, format!("fan_{n}@example.org"));
-        }
-        session.insert("_id", session_id);
-        session.insert("user_id", user_id);
-        accounts.push(account);
-        sessions.push(session);
-        let token = signer.issue(user_id, session_id, SystemClock.now(), HOUR);
-        let client = rig.door().with_token(&token.unwrap().0);
-        fans.push((user_id, client));
-    }
-    for (name, documents) in [("users", accounts), ("sessions", sessions)] {
-        let collection = rig.mongodb().collection(name);
-        collection.insert_many(documents).await.unwrap();
-    }
-    fans
 }

@@ -9,7 +9,6 @@ use mongodb::{
     bson::{DateTime, Document, doc},
 };
 use testkit::{Client, Deployment, Hold, Moment, Sandbox, Service, Step, User, Wiretap};
-use tokens::Signer;
 use tokio::time::sleep;
 
 use super::truth;
@@ -123,8 +122,9 @@ impl Rig {
         User::register(&self.door(), name).await
     }
 
-    pub(super) fn signer(&self) -> Signer {
-        self.deployment.signer()
+    /// `size` people like `model`.
+    pub(super) async fn crowd(&self, model: &User, size: usize) -> Vec<User> {
+        self.deployment.crowd(model, size).await
     }
 
     pub(super) fn mongodb(&self) -> &Database {

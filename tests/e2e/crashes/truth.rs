@@ -36,6 +36,16 @@ pub(super) async fn faults(mongodb: &Database) -> Vec<String> {
         .iter()
         .map(|count| (id(count, "_id"), number(count, "count")))
         .collect();
+    let likes = tally(all(mongodb, "likes").await.iter(), "post_id");
+    for post in &posts {
+        let (post_id, stored) = (id(post, "_id"), number(post, "likes_count"));
+        let expected = likes.get(&post_id).copied().unwrap_or(0);
+        if stored != expected {
+            faults.push(format!(
+                "likes_count of {post_id} is {stored} and not {expected}"
+            ));
+        }
+    }
     let followers = tally(accepted(), "followee_id");
     let following = tally(accepted(), "follower_id");
     let posts = tally(shown, "user_id");

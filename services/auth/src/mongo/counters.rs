@@ -3,12 +3,9 @@ use std::collections::{BTreeMap, HashMap};
 use bson::{Document, doc, oid::ObjectId};
 use domain::UserId;
 use futures_util::TryStreamExt;
-use mongodb::{
-    ClientSession, Collection,
-    error::{Error, Result},
-};
+use mongodb::{ClientSession, Collection, error::Result};
 use serde::Deserialize;
-use store::{Operation, Store, StoreError};
+use store::{Operation, Store, StoreError, readable_number};
 
 use super::{
     follow_changes::FollowChanges,
@@ -88,28 +85,14 @@ impl Counters {
             ] {
                 if delta != 0 {
                     let counter = list.counter();
-                    set.insert(counter, doc! { "$add": [number(counter), delta] });
+                    set.insert(counter, doc! { "$add": [readable_number(counter), delta] });
                 }
             }
             let update = doc! { "q": { "_id": *user_id }, "u": [{ "$set": set.clone() }] };
             (!set.is_empty()).then_some(update)
         });
-        let updates: Vec<Document> = updates.collect();
-        if updates.is_empty() {
-            return Ok(());
-        }
-        let command = doc! { "update": NAME, "updates": updates };
-        let update = self.store.database().run_command(command);
-        let answer = update.session(session).await?;
-        // The driver looks for these only in answers to commands of its own.
-        match answer.get_array("writeErrors") {
-            Ok(errors) if !errors.is_empty() => Err(Error::custom(format!(
-                "{} of {} counters not updated",
-                errors.len(),
-                deltas.len()
-            ))),
-            _ => Ok(()),
-        }
+        let updates = updates.collect();
+        self.store.update_each(session, NAME, updates).await
     }
 
     /// The counters of up to `limit` accounts by id, behind `after`.
@@ -138,7 +121,7 @@ impl Counters {
             "posts_count",
             "posts_count_version",
         ] {
-            counters.insert(field, number(field));
+            counters.insert(field, readable_number(field));
         }
         let pipeline = [
             doc! { "$match": { "_id": ids } },
@@ -221,14 +204,4 @@ impl Counters {
 fn by_account(totals: Vec<Total>) -> HashMap<UserId, i64> {
     let totals = totals.into_iter();
     totals.map(|total| (total.user_id, total.total)).collect()
-}
-
-/// A counter as a number: the predecessor left doubles, nulls and holes.
-fn number(field: &str) -> Document {
-    doc! { "$convert": {
-        "input": format!("${field}"),
-        "to": "long",
-        "onError": 0_i64,
-        "onNull": 0_i64,
-    } }
 }

@@ -2,10 +2,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
     posts::v1::{
-        GetPostCountsRequest, GetPostCountsResponse, PostCount, PostCountMismatch,
-        RepublishPostCountsRequest, RepublishPostCountsResponse, VerifyLikeCountsRequest,
-        VerifyLikeCountsResponse, VerifyPostCountsRequest, VerifyPostCountsResponse,
-        counters_service_server::CountersService,
+        GetPostCountsRequest, GetPostCountsResponse, LikeCountMismatch, PostCount,
+        PostCountMismatch, RepublishPostCountsRequest, RepublishPostCountsResponse,
+        VerifyLikeCountsRequest, VerifyLikeCountsResponse, VerifyPostCountsRequest,
+        VerifyPostCountsResponse, counters_service_server::CountersService,
     },
     rpc::{parse_ids, parse_page},
 };
@@ -15,7 +15,7 @@ use runtime::Clock;
 use tonic::{Request, Response, Status};
 
 use super::refuse;
-use crate::mongo::{CountMismatch, PostCounts, PostStore, authors_after};
+use crate::mongo::{CountMismatch, LikeCounts, LikeMismatch, PostCounts, PostStore, authors_after};
 
 /// Counts announced at a time, a transaction each.
 const ANNOUNCED_AT_ONCE: usize = 8;
@@ -23,6 +23,7 @@ const ANNOUNCED_AT_ONCE: usize = 8;
 pub(crate) struct CountersApi {
     pub(crate) posts: PostStore,
     pub(crate) counts: PostCounts,
+    pub(crate) likes: LikeCounts,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -30,6 +31,16 @@ impl From<CountMismatch> for PostCountMismatch {
     fn from(mismatch: CountMismatch) -> Self {
         Self {
             user_id: mismatch.user_id.to_string(),
+            stored: mismatch.stored,
+            counted: mismatch.counted,
+        }
+    }
+}
+
+impl From<LikeMismatch> for LikeCountMismatch {
+    fn from(mismatch: LikeMismatch) -> Self {
+        Self {
+            post_id: mismatch.post_id.to_string(),
             stored: mismatch.stored,
             counted: mismatch.counted,
         }
@@ -66,9 +77,27 @@ impl CountersService for CountersApi {
 
     async fn verify_like_counts(
         &self,
-        _request: Request<VerifyLikeCountsRequest>,
+        request: Request<VerifyLikeCountsRequest>,
     ) -> Result<Response<VerifyLikeCountsResponse>, Status> {
-        Err(Status::unimplemented("likes are not counted yet"))
+        let request = request.into_inner();
+        let (after, limit) = parse_page(&request.after_post_id, request.limit)?;
+        let page = self.likes.page(after, limit).await.map_err(refuse)?;
+        let mismatches = self.likes.mismatches(&page).await.map_err(refuse)?;
+        if request.repair {
+            for mismatch in &mismatches {
+                let repaired = self.likes.repair(mismatch.post_id);
+                repaired.await.map_err(refuse)?;
+            }
+        }
+        let last = page.last().map(|count| count.post_id.to_string());
+        Ok(Response::new(VerifyLikeCountsResponse {
+            examined: u32::try_from(page.len()).unwrap_or(u32::MAX),
+            last_post_id: last.unwrap_or_default(),
+            mismatches: mismatches
+                .into_iter()
+                .map(LikeCountMismatch::from)
+                .collect(),
+        }))
     }
 
     async fn get_post_counts(

@@ -1,10 +1,12 @@
 //! What clients see.
 
-use domain::{MediaType, PostId, Timestamp, UserId};
+use domain::{MediaType, PostId, Reaction, Timestamp, UserId};
 use serde::Serialize;
 use web::{ListView, Paging};
 
-use crate::{PostError, feed::Page, mongo::Position, people::Person, posts::SeenPost};
+use crate::{
+    PostError, feed::Page, likers::Liker, mongo::Position, people::Person, posts::SeenPost,
+};
 
 /// A post as its viewer sees it.
 #[derive(Serialize)]
@@ -25,11 +27,31 @@ pub(crate) struct PostView {
     created_at: Timestamp,
     edited_at: Option<Timestamp>,
     is_liked: bool,
-    reaction: Option<String>,
+    reaction: Option<Reaction>,
     is_saved: bool,
 }
 
-/// Who made it.
+/// Somebody who likes a post.
+#[derive(Serialize)]
+pub(crate) struct LikerView {
+    #[serde(flatten)]
+    user: AuthorView,
+    reaction: Reaction,
+    liked_at: Timestamp,
+}
+
+/// The answer to a like.
+#[derive(Serialize)]
+pub(crate) struct LikeView {
+    pub(crate) post_id: PostId,
+    pub(crate) is_liked: bool,
+    /// Absent if it is not liked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reaction: Option<Reaction>,
+    pub(crate) likes_count: i64,
+}
+
+/// Who made it, or likes it.
 #[derive(Serialize)]
 struct AuthorView {
     #[serde(rename = "_id")]
@@ -53,7 +75,12 @@ impl From<Person> for AuthorView {
 }
 
 impl From<SeenPost> for PostView {
-    fn from(SeenPost { post, author }: SeenPost) -> Self {
+    fn from(seen: SeenPost) -> Self {
+        let SeenPost {
+            post,
+            author,
+            likes,
+        } = seen;
         Self {
             created_at: post.created_at(),
             id: post.id,
@@ -62,17 +89,27 @@ impl From<SeenPost> for PostView {
             caption: post.caption,
             media_urls: post.media_urls,
             media_type: post.media_type,
-            likes_count: post.likes_count,
+            likes_count: likes.count,
             comments_count: post.comments_count,
             saves_count: post.saves_count,
             hashtags: post.hashtags,
             mentions: post.mentions,
             location: post.location,
             edited_at: post.edited_at,
-            // Nobody can like or save yet.
-            is_liked: false,
-            reaction: None,
+            is_liked: likes.own.is_some(),
+            reaction: likes.own,
+            // Nobody can save yet.
             is_saved: false,
+        }
+    }
+}
+
+impl From<Liker> for LikerView {
+    fn from(liker: Liker) -> Self {
+        Self {
+            user: liker.person.into(),
+            reaction: liker.reaction,
+            liked_at: liker.liked_at,
         }
     }
 }

@@ -1,4 +1,6 @@
-use bson::doc;
+use std::time::Duration;
+
+use bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use store::{IdempotencyRecords, Index, Outbox};
 
@@ -6,6 +8,12 @@ use store::{IdempotencyRecords, Index, Outbox};
 pub(crate) const POSTS: &str = "posts";
 /// How many posts each author has.
 pub(crate) const POST_COUNTS: &str = "post_counts";
+/// Who likes what. Likes of other things than posts lie there, too.
+pub(crate) const LIKES: &str = "likes";
+/// What is not liked any more, and since which version, for a day.
+pub(crate) const LIKE_TOMBSTONES: &str = "like_tombstones";
+/// Which sessions may have a transaction open, for each partition of likes.
+pub(crate) const SLOTS: &str = "posts_slots";
 /// What waits for the broker.
 pub(crate) const OUTBOX: &str = "posts_outbox";
 /// Who does what for all replicas.
@@ -15,6 +23,70 @@ pub(crate) const IDEMPOTENCY: &str = "posts_idempotency";
 
 /// Of the posts of an author, newest first.
 pub(crate) const USER_ID_NEWEST: &str = "user_id_newest";
+
+/// Of likes and tombstones: of each thing, one of each person.
+pub(crate) const USER_ID_POST_ID: &str = "user_id_post_id";
+/// Of what a person likes, newest first.
+pub(crate) const USER_ID_TYPE_NEWEST: &str = "user_id_type_newest";
+/// Of the likes of a thing, newest first.
+pub(crate) const POST_ID_NEWEST: &str = "post_id_newest";
+
+/// The keys of the index that finds what somebody thinks of something. In an
+/// old database it may have another name.
+pub(crate) fn pair() -> Document {
+    doc! { "user_id": 1, "post_id": 1 }
+}
+
+/// How long a like that is older than an unlike may be on its way.
+const TOMBSTONE_LIFETIME: Duration = Duration::from_hours(24);
+
+/// Of each thing, one like of each person.
+pub(crate) fn one_like_each() -> Index {
+    Index {
+        collection: LIKES,
+        name: USER_ID_POST_ID,
+        keys: pair(),
+        options: IndexOptions::builder().unique(true).build(),
+    }
+}
+
+/// The lists of likes: of a person, and of a thing, both newest first.
+pub(crate) fn lists_of_likes() -> [Index; 2] {
+    let index = |name, keys| Index {
+        collection: LIKES,
+        name,
+        keys,
+        options: IndexOptions::default(),
+    };
+    [
+        index(
+            USER_ID_TYPE_NEWEST,
+            doc! { "user_id": 1, "type": 1, "created_at": -1, "post_id": -1 },
+        ),
+        index(
+            POST_ID_NEWEST,
+            doc! { "post_id": 1, "created_at": -1, "user_id": -1 },
+        ),
+    ]
+}
+
+fn tombstones() -> [Index; 2] {
+    let index = |name, keys, options| Index {
+        collection: LIKE_TOMBSTONES,
+        name,
+        keys,
+        options,
+    };
+    let lifetime = IndexOptions::builder().expire_after(TOMBSTONE_LIFETIME);
+    [
+        index(
+            USER_ID_POST_ID,
+            doc! { "user_id": 1, "post_id": 1 },
+            IndexOptions::builder().unique(true).build(),
+        ),
+        index("at_ttl", doc! { "at": 1 }, lifetime.build()),
+    ]
+}
 
 pub(crate) fn all() -> Vec<Index> {
     let index = |name, keys| Index {
@@ -34,6 +106,9 @@ pub(crate) fn all() -> Vec<Index> {
         ),
         index("created_at", doc! { "created_at": 1 }),
     ];
+    all.push(one_like_each());
+    all.extend(lists_of_likes());
+    all.extend(tombstones());
     all.extend(Outbox::indexes(OUTBOX));
     all.extend(IdempotencyRecords::indexes(IDEMPOTENCY));
     all

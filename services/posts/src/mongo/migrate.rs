@@ -1,4 +1,6 @@
-//! `posts migrate`: indexes, queue topology, and what old posts lack.
+//! `posts migrate`: indexes, queue topology, and what old documents lack.
+
+mod likes;
 
 use std::fmt;
 
@@ -29,32 +31,43 @@ pub struct MigrationReport {
     pub dated: u64,
     /// Authors whose posts were counted.
     pub counted: u64,
+    /// Likes that got the time at which they were made, or their type.
+    pub likes_completed: u64,
+    /// Likes that were removed because the same person liked the same thing before.
+    pub likes_removed: u64,
 }
 
 impl fmt::Display for MigrationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} posts dated, {} authors counted",
-            self.dated, self.counted
+            "{} posts dated, {} authors counted, {} likes completed, {} likes removed",
+            self.dated, self.counted, self.likes_completed, self.likes_removed
         )
     }
 }
 
-/// Creates the indexes and the queue topology, then completes old posts.
+/// Creates the indexes and the queue topology, and completes old documents.
 /// Running it again changes nothing; it may run beside the service.
 pub async fn migrate(settings: &MigrateSettings) -> anyhow::Result<MigrationReport> {
     bus::declare_topology(settings.amqp.amqp_url.expose_secret())
         .await
         .context("rabbitmq topology")?;
     let store = Store::connect(&settings.mongo, "posts migrate").await?;
+    // One of the indexes can only be had once that is done.
+    let old_likes = likes::take_over(&store).await.context("old likes")?;
     store
         .ensure_indexes(&indexes::all())
         .await
         .context("mongodb indexes")?;
     let dated = date_posts(&store).await.context("posts without a date")?;
     let counted = count_authors(&store).await.context("authors not counted")?;
-    Ok(MigrationReport { dated, counted })
+    Ok(MigrationReport {
+        dated,
+        counted,
+        likes_completed: old_likes.completed,
+        likes_removed: old_likes.removed,
+    })
 }
 
 /// Lists are sorted by `created_at`. Where it is missing, or not a date, the
@@ -64,14 +77,21 @@ async fn date_posts(store: &Store) -> Result<u64, StoreError> {
         { "created_at": Bson::Null },
         { "created_at": { "$type": ["string", "number"] } },
     ] };
+    // However long that takes.
+    let posts = store.collection::<Document>(POSTS);
+    Ok(posts
+        .update_many(not_a_date, dated_by_id())
+        .await?
+        .modified_count)
+}
+
+/// Sets `created_at` to a date: what it says if that can be read, else that of the `_id`.
+fn dated_by_id() -> Vec<Document> {
     let from_id = doc! { "$convert": { "input": "$_id", "to": "date", "onError": "$$NOW" } };
     let date = doc! { "$convert": {
         "input": "$created_at", "to": "date", "onError": &from_id, "onNull": &from_id,
     } };
-    let set = vec![doc! { "$set": { "created_at": date } }];
-    // However long that takes.
-    let posts = store.collection::<Document>(POSTS);
-    Ok(posts.update_many(not_a_date, set).await?.modified_count)
+    vec![doc! { "$set": { "created_at": date } }]
 }
 
 /// The predecessor kept no counts that could be trusted.

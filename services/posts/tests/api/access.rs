@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::{Client, Method, Response, Stack, User};
 use web::{Access, RouteInfo};
 
-use crate::path;
+use crate::{path, planted};
 
 /// The columns. All but the stranger and the moderator follow the author.
 const VIEWERS: [&str; 7] = [
@@ -19,7 +19,8 @@ const VIEWERS: [&str; 7] = [
 /// The rows: how the author is, or the post.
 const AUTHORS: [&str; 5] = ["public", "private", "banned", "suspended", "deleted"];
 
-/// `ok`: done; `+` and `-`: a list with and without the post; a code: refused so.
+/// `ok`: done; `+` and `-`: a list of posts with and without it, which all of
+/// them like; a code: refused so.
 const TABLES: &str = "
 create_post           author              follower         stranger         blocked         blocker         muting           moderator
 public                ok                  ok               ok               ok              ok              ok               ok
@@ -48,6 +49,34 @@ private               ok                  ok               post_not_found   post
 banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
 suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
 deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+like_post             author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               post_not_found  post_not_found  ok               ok
+private               ok                  ok               post_not_found   post_not_found  post_not_found  ok               ok
+banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+unlike_post           author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               post_not_found  post_not_found  ok               ok
+private               ok                  ok               post_not_found   post_not_found  post_not_found  ok               ok
+banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+likers                author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               post_not_found  post_not_found  ok               ok
+private               ok                  ok               post_not_found   post_not_found  post_not_found  ok               ok
+banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+liked_posts           author              follower         stranger         blocked         blocker         muting           moderator
+public                +                   +                +                -               -               +                +
+private               +                   +                -                -               -               +                +
+banned                +                   -                -                -               -               -                +
+suspended             account_not_active  -                -                -               -               -                +
+deleted               -                   -                -                -               -               -                -
 
 edit_post             author              follower         stranger         blocked         blocker         muting           moderator
 public                ok                  not_your_post    not_your_post    post_not_found  post_not_found  not_your_post    not_your_post
@@ -84,7 +113,9 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Self {
-        let stack = Stack::start().await;
+        // A viewer may be refused as soon as they are to be.
+        let builder = Stack::builder().setting("like-check-ttl", "0s");
+        let stack = builder.start().await;
         let mut viewers = Vec::new();
         for name in &VIEWERS[1..] {
             viewers.push(stack.user(name).await);
@@ -110,6 +141,10 @@ impl Scene {
         self.stack.block(self.viewer("blocker"), &author).await;
         self.stack.mute(self.viewer("muting"), &author).await;
         let post = author.publish("hello").await;
+        let likes = self.viewers.iter().chain([&author]);
+        let likes = likes.map(|user| planted::like(user, &post, 1_000));
+        let stored = planted::likes(&self.stack).insert_many(likes).await;
+        stored.unwrap();
         match how {
             "private" => self.stack.make_private(&author).await,
             "banned" => self.stack.shadow_ban(&author).await,
@@ -144,12 +179,13 @@ async fn call(client: &Client, route: &RouteInfo, author: &User, post: &Value) -
 }
 
 /// An answer in the words of the tables.
-fn told(answer: &Response, post: &Value) -> String {
+fn told(route: &RouteInfo, answer: &Response, post: &Value) -> String {
     if answer.status >= 400 {
         return answer.problem().code;
     }
     let body = answer.json();
-    let Some(items) = body["items"].as_array() else {
+    let items = body["items"].as_array();
+    let Some(items) = items.filter(|_| route.name != "likers") else {
         return "ok".to_owned();
     };
     let has_it = items.iter().any(|item| item["_id"] == post["_id"]);
@@ -160,15 +196,20 @@ fn told(answer: &Response, post: &Value) -> String {
 async fn everybody_gets_what_is_for_their_eyes() {
     let scene = Scene::set().await;
     let mut wrong = Vec::new();
+    let routes = posts::routes();
+    let mut routes: Vec<_> = routes.iter().collect();
+    // Nothing can be done to what is gone.
+    routes.sort_by_key(|route| route.name == "delete_post");
     for how in AUTHORS {
         let (author, post) = scene.author(how).await;
         // The author last: what they do, they do to the post.
         let everybody = scene.viewers.iter().chain([&author]);
         let names = VIEWERS[1..].iter().chain([&VIEWERS[0]]);
-        for route in posts::routes().iter() {
+        for route in &routes {
             for (viewer, name) in everybody.clone().zip(names.clone()) {
                 let answer = call(viewer, route, &author, &post).await;
-                let (told, expected) = (told(&answer, &post), expected(route.name, how, name));
+                let (told, expected) =
+                    (told(route, &answer, &post), expected(route.name, how, name));
                 if told != expected {
                     wrong.push(format!(
                         "{} of {how} as {name}: {told}, not {expected}",

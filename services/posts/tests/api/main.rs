@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod apply_likes;
 mod author_posts;
 mod counters;
 mod create_post;
@@ -17,14 +18,27 @@ mod feed;
 mod get_post;
 mod grpc;
 mod idempotency;
+mod like_counts;
+mod like_outages;
+mod like_post;
+mod liked_posts;
+mod likers;
 mod migrate;
 mod outages;
 mod outbox;
 mod paging;
 mod planted;
+mod read_your_writes;
+mod unlike_post;
 
-use serde_json::Value;
-use testkit::{Stack, StackBuilder, User};
+use std::time::Duration;
+
+use cache::redis::AsyncCommands;
+use serde_json::{Value, json};
+use testkit::{Stack, StackBuilder, User, eventually};
+
+/// Long enough for what happens behind the answer.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Services that wait for each other for as long as a small machine takes
 /// under many requests at once.
@@ -41,6 +55,48 @@ fn patient_builder() -> StackBuilder {
 /// The path of a post.
 fn path(post: &Value) -> String {
     format!("/api/posts/{}", post["_id"].as_str().unwrap())
+}
+
+/// Likes a post with the usual reaction.
+async fn like(user: &User, post: &Value) -> Value {
+    let path = format!("{}/like", path(post));
+    user.post_empty(&path).await.expect(200)
+}
+
+/// Likes a post with `reaction`.
+async fn react(user: &User, post: &Value, reaction: &str) -> Value {
+    let path = format!("{}/like", path(post));
+    let body = json!({ "reaction": reaction });
+    user.post(&path, &body).await.expect(200)
+}
+
+/// Takes a like back.
+async fn unlike(user: &User, post: &Value) -> Value {
+    let path = format!("{}/like", path(post));
+    user.delete(&path).await.expect(200)
+}
+
+/// What `user` is told of the likes of a post: how many, and their own.
+async fn likes_of(user: &User, post: &Value) -> (i64, Option<String>) {
+    let shown = user.get(&path(post)).await.expect(200);
+    let reaction = shown["reaction"].as_str().map(str::to_owned);
+    assert_eq!(shown["is_liked"], reaction.is_some(), "{shown}");
+    (shown["likes_count"].as_i64().unwrap(), reaction)
+}
+
+/// Waits until everything that was asked for is stored.
+async fn applied(stack: &Stack) {
+    let mut redis = stack.redis();
+    eventually(SOON, async || {
+        let users: Vec<String> = redis.keys("like:intent:*").await.unwrap();
+        for user in users {
+            if redis.hget(user, "open").await != Ok(0) {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
 }
 
 /// The ids of posts, in their order.

@@ -2,6 +2,7 @@
 //! more than a test has time to make through the API.
 
 use bson::{DateTime, Document, doc, oid::ObjectId};
+use serde_json::Value;
 use testkit::{Stack, User};
 
 /// The collection of posts, as documents.
@@ -20,6 +21,22 @@ pub(crate) fn post(author: ObjectId, millis: i64) -> Document {
         "_id": ObjectId::new(),
         "user_id": author,
         "caption": format!("planted at {millis}"),
+        "created_at": DateTime::from_millis(millis),
+    }
+}
+
+/// The collection of likes, as documents.
+pub(crate) fn likes(stack: &Stack) -> mongodb::Collection<Document> {
+    stack.mongodb().collection("likes")
+}
+
+/// A like that `user` gave at `millis`, as the predecessor stored it.
+pub(crate) fn like(user: &User, post: &Value, millis: i64) -> Document {
+    doc! {
+        "_id": ObjectId::new(),
+        "user_id": oid(user),
+        "post_id": ObjectId::parse_str(post["_id"].as_str().unwrap()).unwrap(),
+        "type": "post",
         "created_at": DateTime::from_millis(millis),
     }
 }

@@ -1,0 +1,152 @@
+use std::collections::{BTreeMap, HashMap};
+
+use contracts::events::v1::{Liker, PostLiked, event::Fact};
+use domain::{Id, Like, LikeType, PostId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Outcomes, Pair, SetLike};
+
+/// That somebody does not like a post any more: a document of
+/// `like_tombstones`. It makes likes lose that are older and come late. Once the
+/// post is liked again it says nothing, and stays until its time is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tombstone {
+    #[serde(rename = "_id")]
+    pub(crate) id: Id<Tombstone>,
+    pub(crate) user_id: UserId,
+    pub(crate) post_id: PostId,
+    pub(crate) version: i64,
+    /// When it was written.
+    pub(crate) at: Timestamp,
+}
+
+/// A like or a tombstone, as far as a decision needs it.
+#[derive(Debug)]
+pub(crate) struct Versioned<T> {
+    pub(crate) id: Id<T>,
+    /// 0 for one of the predecessor.
+    pub(crate) version: i64,
+}
+
+/// What there is of the pairs of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// The posts that exist, also deleted ones, and whose they are.
+    pub(crate) authors: HashMap<PostId, UserId>,
+    pub(crate) likes: HashMap<Pair, Versioned<Like>>,
+    pub(crate) tombstones: HashMap<Pair, Versioned<Tombstone>>,
+}
+
+/// What a batch comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    /// Likes to store, in the order of their pairs.
+    pub(crate) begun: Vec<Like>,
+    /// Likes that get the version and the reaction of a job.
+    pub(crate) renewed: Vec<(Id<Like>, SetLike)>,
+    /// Likes to remove.
+    pub(crate) ended: Vec<Id<Like>>,
+    /// Tombstones to store.
+    pub(crate) buried: Vec<Tombstone>,
+    /// Tombstones that get another version.
+    pub(crate) buried_again: Vec<(Id<Tombstone>, i64)>,
+    /// By how much the number of likes of posts changes; never by 0.
+    pub(crate) counts: BTreeMap<PostId, i64>,
+    pub(crate) outcomes: Outcomes,
+}
+
+/// What `batch` changes, given what is stored. Versions alone decide, so that
+/// jobs may come in any order and any number of times.
+pub(crate) fn decide(batch: &Batch, stored: &Stored, now: Timestamp) -> Changes {
+    let mut changes = Changes::default();
+    changes.outcomes.outdated = u32::try_from(batch.overtaken()).unwrap_or(u32::MAX);
+    for job in batch.jobs() {
+        let pair = job.pair();
+        if !stored.authors.contains_key(&job.post_id) {
+            changes.outcomes.orphaned += 1;
+            continue;
+        }
+        let like = stored.likes.get(&pair);
+        let tombstone = stored.tombstones.get(&pair);
+        let versions = [like.map(|it| it.version), tombstone.map(|it| it.version)];
+        if versions.into_iter().flatten().any(|it| it >= job.version) {
+            changes.outcomes.outdated += 1;
+            continue;
+        }
+        changes.outcomes.applied += 1;
+        if job.reaction.is_some() {
+            changes.like(job, like);
+        } else {
+            changes.unlike(job, like, tombstone, now);
+        }
+    }
+    changes.counts.retain(|_, change| *change != 0);
+    changes
+}
+
+impl Changes {
+    fn like(&mut self, job: &SetLike, like: Option<&Versioned<Like>>) {
+        if let Some(like) = like {
+            self.renewed.push((like.id, job.clone()));
+            return;
+        }
+        self.begun.push(Like {
+            id: Id::generate(),
+            user_id: job.user_id,
+            post_id: job.post_id,
+            kind: LikeType::Post,
+            created_at: Some(job.accepted_at),
+            reaction: job.reaction.clone().unwrap_or_default(),
+            version: job.version,
+        });
+        *self.counts.entry(job.post_id).or_default() += 1;
+    }
+
+    fn unlike(
+        &mut self,
+        job: &SetLike,
+        like: Option<&Versioned<Like>>,
+        tombstone: Option<&Versioned<Tombstone>>,
+        now: Timestamp,
+    ) {
+        if let Some(like) = like {
+            self.ended.push(like.id);
+            *self.counts.entry(job.post_id).or_default() -= 1;
+        }
+        // Also where there was no like: one that is older may be on its way.
+        match tombstone {
+            Some(tombstone) => self.buried_again.push((tombstone.id, job.version)),
+            None => self.buried.push(Tombstone {
+                id: Id::generate(),
+                user_id: job.user_id,
+                post_id: job.post_id,
+                version: job.version,
+                at: now,
+            }),
+        }
+    }
+
+    /// What others are told: who has begun to like which post, authors aside.
+    pub(crate) fn facts(&self, authors: &HashMap<PostId, UserId>) -> Vec<Fact> {
+        let posts = self.begun.chunk_by(|a, b| a.post_id == b.post_id);
+        let facts = posts.filter_map(|likes| {
+            let post_id = likes.first()?.post_id;
+            let author_id = *authors.get(&post_id)?;
+            let of_others = likes.iter().filter(|like| like.user_id != author_id);
+            let likers = of_others.map(|like| Liker {
+                user_id: like.user_id.to_string(),
+                reaction: like.reaction.to_string(),
+            });
+            let liked = PostLiked {
+                post_id: post_id.to_string(),
+                author_id: author_id.to_string(),
+                likers: likers.collect(),
+            };
+            (!liked.likers.is_empty()).then_some(Fact::PostLiked(liked))
+        });
+        facts.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
