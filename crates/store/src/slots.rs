@@ -8,7 +8,7 @@ use bson::{Bson, Document, doc};
 use futures_util::future::BoxFuture;
 use mongodb::{
     ClientSession, Collection,
-    error::{Error, Result, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    error::{Error, ErrorKind, Result, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure},
     options::ReturnDocument,
 };
 use serde::{Deserialize, Serialize};
@@ -234,6 +234,12 @@ fn id_of(session: &ClientSession) -> Bson {
     session.id().get("id").cloned().unwrap_or(Bson::Null)
 }
 
+/// Whether it may have been committed. Who is killed while a majority is waited
+/// for is told so as a write concern error, without the label.
 fn is_unknown(error: &Error) -> bool {
     error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+        || matches!(
+            error.kind.as_ref(),
+            ErrorKind::Write(WriteFailure::WriteConcernError(_))
+        )
 }
