@@ -7,7 +7,7 @@ use domain::{
 use futures_util::FutureExt;
 use mongodb::{ClientSession, error::Result};
 use store::Operation;
-use web::Paging;
+use web::{Filling, Paging};
 
 use crate::{
     AuthError,
@@ -15,9 +15,6 @@ use crate::{
     mongo::{EdgeRange, FollowList, Order},
     relations::{Members, Related, Relations, viewer},
 };
-
-/// Fewest and most edges read at a time.
-const CHUNK: (usize, usize) = (50, 500);
 
 /// The place of an item in a list: its edge.
 pub(crate) type Position = Id<Follow>;
@@ -139,46 +136,28 @@ impl FollowLists {
         owner_id: UserId,
         paging: &Paging<Position>,
     ) -> Result<Page> {
-        let mut skipped = paging.skipped();
+        let mut page = Filling::new(paging);
         let mut after = paging.after().copied();
-        let mut found = Vec::new();
         loop {
-            let wanted = skipped + paging.limit + 1 - found.len();
             let range = EdgeRange {
                 list,
                 owner_id,
                 order: Order::NewestFirst,
                 after,
-                limit: wanted.clamp(CHUNK.0, CHUNK.1),
+                limit: page.wanted(),
             };
             let members = self.relations.members(&mut *session, viewer.id, range);
             let members = members.await?;
             for (position, related) in members.related {
-                if !related.is_visible_to(viewer, Sight::Listing) {
-                    continue;
-                }
-                if skipped > 0 {
-                    skipped -= 1;
-                } else if found.len() < paging.limit {
-                    found.push((position, related));
-                } else {
-                    return Ok(Page::new(found, true));
+                if related.is_visible_to(viewer, Sight::Listing) {
+                    page.add(position, related);
                 }
             }
-            if members.is_end {
-                return Ok(Page::new(found, false));
+            if members.is_end || page.is_done() {
+                let (users, next) = page.finish();
+                return Ok(Page { users, next });
             }
             after = members.last;
-        }
-    }
-}
-
-impl Page {
-    fn new(found: Vec<(Position, Related)>, has_more: bool) -> Self {
-        let last = found.last().map(|(position, _)| *position);
-        Self {
-            next: last.filter(|_| has_more),
-            users: found.into_iter().map(|(_, related)| related).collect(),
         }
     }
 }

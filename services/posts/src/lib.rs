@@ -6,7 +6,6 @@ mod command;
 mod drafts;
 mod error;
 mod feed;
-mod filling;
 mod grpc;
 mod http;
 mod intents;

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 
 use domain::{PostId, UserId, visibility::Sight};
-use web::Paging;
+use web::{Filling, Paging};
 
-use crate::{
-    PostError, feed::Page, filling::Filling, mongo::Position, people::Person, posts::Posts,
-};
+use crate::{PostError, feed::Page, mongo::Position, people::Person, posts::Posts};
 
 impl Posts {
     /// The posts that `viewer` likes, what they liked last first, as far as

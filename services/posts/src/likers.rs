@@ -1,9 +1,9 @@
 //! Who likes a post.
 
 use domain::{PostId, Reaction, Timestamp, UserId, visibility::Sight};
-use web::Paging;
+use web::{Filling, Paging};
 
-use crate::{PostError, filling::Filling, mongo::LikerPosition, people::Person, posts::Posts};
+use crate::{PostError, mongo::LikerPosition, people::Person, posts::Posts};
 
 /// Somebody who likes a post.
 pub(crate) struct Liker {

@@ -1,11 +1,11 @@
-use web::Paging;
+use crate::Paging;
 
 /// Fewest and most items read at a time.
 const CHUNK: (usize, usize) = (50, 500);
 
 /// A page that is filled from a list of which some items are not for the
 /// viewer's eyes: as many are read as it takes.
-pub(crate) struct Filling<P, T> {
+pub struct Filling<P, T> {
     skipped: usize,
     limit: usize,
     items: Vec<(P, T)>,
@@ -13,7 +13,9 @@ pub(crate) struct Filling<P, T> {
 }
 
 impl<P: Copy, T> Filling<P, T> {
-    pub(crate) fn new(paging: &Paging<P>) -> Self {
+    /// A page that is empty so far.
+    #[must_use]
+    pub fn new(paging: &Paging<P>) -> Self {
         Self {
             skipped: paging.skipped(),
             limit: paging.limit,
@@ -24,13 +26,14 @@ impl<P: Copy, T> Filling<P, T> {
 
     /// How many to read next: those that are missing, and one more to tell
     /// whether there is more.
-    pub(crate) fn wanted(&self) -> usize {
+    #[must_use]
+    pub fn wanted(&self) -> usize {
         let missing = self.skipped + self.limit + 1 - self.items.len();
         missing.clamp(CHUNK.0, CHUNK.1)
     }
 
     /// Takes the next item of the list that is for the viewer's eyes.
-    pub(crate) fn add(&mut self, place: P, item: T) {
+    pub fn add(&mut self, place: P, item: T) {
         if self.skipped > 0 {
             self.skipped -= 1;
         } else if self.items.len() < self.limit {
@@ -41,12 +44,14 @@ impl<P: Copy, T> Filling<P, T> {
     }
 
     /// Whether the page and what comes after it are known.
-    pub(crate) fn is_done(&self) -> bool {
+    #[must_use]
+    pub fn is_done(&self) -> bool {
         self.has_more
     }
 
     /// The items, and where it goes on, if it does.
-    pub(crate) fn finish(self) -> (Vec<T>, Option<P>) {
+    #[must_use]
+    pub fn finish(self) -> (Vec<T>, Option<P>) {
         let last = self.items.last().map(|(place, _)| *place);
         let next = last.filter(|_| self.has_more);
         (self.items.into_iter().map(|(_, item)| item).collect(), next)
