@@ -27,7 +27,7 @@ pub use job_publisher::JobPublisher;
 pub use partition_consumer::{BatchHandler, BatchLimits, PartitionConsumer};
 pub use publisher::{Message, Publisher};
 pub use purge::purge_queues;
-pub use relay::{Relay, RelayError, event_row};
+pub use relay::{Relay, RelayError, event_row, job_message, job_row};
 pub use settings::AmqpSettings;
 
 /// Longest wait for the broker.
@@ -108,13 +108,16 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Er
     channel
         .queue_declare(queue.name.into(), options, arguments)
         .await?;
-    channel
-        .queue_bind(
-            queue.name.into(),
-            queue.exchange.into(),
-            queue.routing_key.into(),
-            QueueBindOptions::default(),
-            FieldTable::default(),
-        )
-        .await
+    for key in queue.routing_keys {
+        channel
+            .queue_bind(
+                queue.name.into(),
+                queue.exchange.into(),
+                (*key).into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+    }
+    Ok(())
 }

@@ -3,11 +3,12 @@ use std::time::Duration;
 use bson::{Document, oid::ObjectId};
 use contracts::{
     events::v1::{Event, event::Fact},
-    topology::EVENTS,
+    jobs::v1::{Job, Jobs, job::Work},
+    topology::{EVENTS, JOBS},
 };
 use domain::Timestamp;
 use runtime::Shutdown;
-use store::{Lease, Outbox, OutboxRow, Round, StoreError, Work};
+use store::{Lease, Outbox, OutboxRow, Round, StoreError};
 
 use crate::{BusError, Message, Publisher};
 
@@ -53,7 +54,7 @@ impl Relay {
     }
 }
 
-impl Work for Relay {
+impl store::Work for Relay {
     type Error = RelayError;
 
     async fn wait(&self) {
@@ -92,13 +93,40 @@ impl Work for Relay {
 /// The outbox row for a fact, with the trace that is going on.
 #[must_use]
 pub fn event_row(fact: Fact, at: Timestamp) -> OutboxRow {
+    let (id, key) = (ObjectId::new(), fact.routing_key());
+    let payload = Event::new(id, at, fact).to_bytes();
+    OutboxRow::new(id, EVENTS, key, payload, trace(), at)
+}
+
+/// The outbox row for work on `queue`, with the trace that is going on.
+#[must_use]
+pub fn job_row(queue: &str, work: Work, at: Timestamp) -> OutboxRow {
+    let id = ObjectId::new();
+    let payload = Jobs::of(Job::new(id, at, work)).to_bytes();
+    OutboxRow::new(id, JOBS, queue, payload, trace(), at)
+}
+
+/// The message that hands `job` to whoever reads `queue`, with the trace that
+/// is going on.
+#[must_use]
+pub fn job_message(queue: &str, job: Job) -> Message {
+    let mut headers = Vec::new();
+    telemetry::inject_context(|name, value| headers.push((name.to_owned(), value)));
+    Message {
+        id: job.id.clone(),
+        exchange: JOBS.to_owned(),
+        key: queue.to_owned(),
+        headers,
+        payload: Jobs::of(job).to_bytes(),
+    }
+}
+
+fn trace() -> Document {
     let mut trace = Document::new();
     telemetry::inject_context(|name, value| {
         trace.insert(name, value);
     });
-    let (id, key) = (ObjectId::new(), fact.routing_key());
-    let payload = Event::new(id, at, fact).to_bytes();
-    OutboxRow::new(id, EVENTS, key, payload, trace, at)
+    trace
 }
 
 fn message(row: &OutboxRow) -> Message {

@@ -45,6 +45,7 @@ impl From<&domain::User> for v1::User {
             following_count: user.following_count,
             posts_count: user.posts_count,
             created_at: Some(timestamp(user.created_at())),
+            role: v1::UserRole::from(user.role).into(),
         }
     }
 }

@@ -17,8 +17,8 @@ use prost::Message;
 use crate::{
     timestamp,
     topology::{
-        FOLLOW_CHANGED, POST_CREATED, POST_DELETED, POST_EDITED, POST_LIKED, POSTS_COUNTED,
-        USER_CHANGED,
+        BLOCK_CHANGED, FOLLOW_CHANGED, POST_CREATED, POST_DELETED, POST_EDITED, POST_LIKED,
+        POSTS_COUNTED, USER_CHANGED,
     },
 };
 use v1::event::Fact;
@@ -53,6 +53,7 @@ impl Fact {
         match self {
             Self::UserChanged(_) => USER_CHANGED,
             Self::FollowChanged(_) => FOLLOW_CHANGED,
+            Self::BlockChanged(_) => BLOCK_CHANGED,
             Self::PostCreated(_) => POST_CREATED,
             Self::PostEdited(_) => POST_EDITED,
             Self::PostDeleted(_) => POST_DELETED,

@@ -2,6 +2,8 @@
 //! at first use: a quorum queue younger than about a second can lose confirmed
 //! messages when its broker dies.
 
+use std::slice;
+
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A durable exchange.
@@ -31,8 +33,8 @@ pub struct Queue {
     pub name: &'static str,
     /// The exchange it is bound to.
     pub exchange: &'static str,
-    /// The routing key of the binding.
-    pub routing_key: &'static str,
+    /// The routing keys of its bindings.
+    pub routing_keys: &'static [&'static str],
     /// Whether the broker gives its messages to one consumer at a time, the
     /// first that came, and to the next when that one is gone.
     pub has_single_active_consumer: bool,
@@ -71,6 +73,8 @@ pub const EVENTS: &str = "anufy.events";
 pub const USER_CHANGED: &str = "users.changed";
 /// Key of [`EVENTS`]: `FollowChanged`.
 pub const FOLLOW_CHANGED: &str = "users.follow_changed";
+/// Key of [`EVENTS`]: `BlockChanged`.
+pub const BLOCK_CHANGED: &str = "users.block_changed";
 /// Key of [`EVENTS`]: `PostCreated`.
 pub const POST_CREATED: &str = "posts.created";
 /// Key of [`EVENTS`]: `PostEdited`.
@@ -95,8 +99,12 @@ pub const LIKES: PartitionedQueue = PartitionedQueue {
         "likes-queue.7",
     ],
 };
+/// What concerns the feeds of the followers of an author.
+pub const FEED_UPDATES: &str = "feed-updates-queue";
 /// What auth wants to know.
 pub const AUTH_EVENTS: &str = "auth-events";
+/// What posts wants to know.
+pub const POSTS_EVENTS: &str = "posts-events";
 /// Jobs that can never succeed.
 pub const DEAD: &str = "anufy.dead";
 /// Where an operator finds the dead.
@@ -121,19 +129,37 @@ pub const EXCHANGES: [Exchange; 3] = [
 /// Every queue, a partition of a [`PartitionedQueue`] for one. A queue enters
 /// with its first consumer; the dead-letter queue is there from the start, so
 /// that nothing rejected is ever dropped.
-pub const QUEUES: [Queue; 10] = {
-    let [p0, p1, p2, p3, p4, p5, p6, p7] = LIKES.partitions;
+pub const QUEUES: [Queue; 12] = {
+    let [p0, p1, p2, p3, p4, p5, p6, p7] = &LIKES.partitions;
     [
         Queue {
             name: DEAD_LETTERS,
             exchange: DEAD,
-            routing_key: "",
+            routing_keys: &[""],
             has_single_active_consumer: false,
         },
         Queue {
             name: AUTH_EVENTS,
             exchange: EVENTS,
-            routing_key: POSTS_COUNTED,
+            routing_keys: &[POSTS_COUNTED],
+            has_single_active_consumer: false,
+        },
+        Queue {
+            name: POSTS_EVENTS,
+            exchange: EVENTS,
+            routing_keys: &[
+                USER_CHANGED,
+                FOLLOW_CHANGED,
+                BLOCK_CHANGED,
+                POST_EDITED,
+                POST_DELETED,
+            ],
+            has_single_active_consumer: false,
+        },
+        Queue {
+            name: FEED_UPDATES,
+            exchange: JOBS,
+            routing_keys: &[FEED_UPDATES],
             has_single_active_consumer: false,
         },
         partition(p0),
@@ -147,11 +173,11 @@ pub const QUEUES: [Queue; 10] = {
     ]
 };
 
-const fn partition(name: &'static str) -> Queue {
+const fn partition(name: &'static &'static str) -> Queue {
     Queue {
         name,
         exchange: JOBS,
-        routing_key: name,
+        routing_keys: slice::from_ref(name),
         has_single_active_consumer: true,
     }
 }
@@ -164,7 +190,7 @@ pub fn must_be_routed(exchange: &str, key: &str) -> bool {
     exchange != EVENTS
         || QUEUES
             .iter()
-            .any(|queue| queue.exchange == EVENTS && queue.routing_key == key)
+            .any(|queue| queue.exchange == EVENTS && queue.routing_keys.contains(&key))
 }
 
 #[cfg(test)]

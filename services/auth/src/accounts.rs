@@ -204,6 +204,7 @@ impl Accounts {
         changes: UserChanges,
         now: Timestamp,
     ) -> mongodb::error::Result<Option<User>> {
+        let standing_changed = changes.is_private.is_some();
         let change = self
             .relations
             .users
@@ -213,6 +214,7 @@ impl Accounts {
         };
         let fact = Fact::UserChanged(UserChanged {
             user_id: user_id.to_string(),
+            standing_changed,
         });
         self.outbox
             .put(&mut *session, &[event_row(fact, now)])

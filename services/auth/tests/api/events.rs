@@ -103,6 +103,7 @@ async fn what_cannot_be_understood_is_put_aside_and_what_is_unknown_is_passed_ov
     };
     let other = Fact::UserChanged(UserChanged {
         user_id: ana.id.clone(),
+        standing_changed: false,
     });
     let other = Event::new(ObjectId::new(), stack.clock().now(), other);
     let poison = [b"\xff\xff".to_vec(), counted(&stack, "nobody", 1, 1)];
@@ -166,6 +167,7 @@ async fn while_the_broker_is_down_everything_works_and_what_happened_is_told_lat
         change(&bo, FollowState::None),
         Fact::UserChanged(UserChanged {
             user_id: ana.id.clone(),
+            standing_changed: false,
         }),
     ];
     assert_eq!(waiting(&stack).await, expected);
