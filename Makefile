@@ -9,7 +9,7 @@ tool  := deploy/local/tool.sh
 
 ##@ Run
 
-.PHONY: run up down restart status logs reset anufy
+.PHONY: run up down restart status logs reset anufy demo
 run: ## run everything in the foreground; Ctrl-C drains and stops it
 	@$(stack) run
 
@@ -34,6 +34,9 @@ reset: ## stop and wipe the data, the secrets and the logs
 anufy: ## the operator's command line, at the running stack (ARGS="verify counters")
 	@$(stack) anufy $(ARGS)
 
+demo: ## people who follow, post and like, in the running stack (GRAPH=FILE for an edge list, SEED, …)
+	@$(stack) demo $(ARGS)
+
 ##@ Verify
 
 .PHONY: test smoke check check-format check-scripts check-protos check-dependencies check-code check-docs audit
@@ -49,7 +52,7 @@ check-format: ## Rust is formatted
 	@$(tool) cargo fmt --all --check
 
 check-scripts: ## the shell scripts have no known traps
-	@$(tool) shellcheck -x -P deploy/local deploy/local/*.sh .ci/run
+	@$(tool) shellcheck -x -P deploy/local deploy/local/*.sh tests/scaling/*.sh .ci/run
 
 check-protos: ## the protobuf files are formatted and follow the rules
 	@$(tool) buf format --diff --exit-code proto
@@ -69,10 +72,24 @@ audit: ## known vulnerabilities in dependencies; fetches the advisory database
 
 ##@ Measure
 
-.PHONY: bench-likes
+.PHONY: bench bench-feed bench-likes
+bench: bench-feed bench-likes ## everything below, after each other
+
+bench-feed: ## logins, feeds, fan-out and a mix of operations beside bare baselines (GRAPH=FILE for its network, ARGS="--rounds 5")
+	@$(tool) nginx -v
+	@$(tool) cargo build --locked --release --bins -p auth -p gateway -p posts -p worker -p bench
+	@$(or $(CARGO_TARGET_DIR),target)/release/bench feed $(if $(GRAPH),--graph $(GRAPH)) $(ARGS)
+
 bench-likes: ## how fast likes are accepted and applied, beside what this machine can do bare (ARGS="--rounds 5")
 	@$(tool) cargo build --locked --release --bins -p auth -p gateway -p posts -p worker -p bench
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench likes $(ARGS)
+
+.PHONY: simulate-fanout redis-costs
+simulate-fanout: ## what FANOUT_LIMIT costs and saves, in networks of 100,000 and 1,000,000 people (ARGS="--graph FILE")
+	@$(tool) cargo run --locked --release --quiet -p graph --example fanout_limit -- $(ARGS)
+
+redis-costs: ## bytes of a timeline, and what writing into one costs Redis
+	@tests/scaling/redis-costs.sh $(ARGS)
 
 ##@ Build
 

@@ -27,6 +27,7 @@ missing_packages() {
       rabbitmq) [[ -x $RABBITMQ_SBIN/rabbitmq-server ]] || say rabbitmq-server ;;
       rotel) has_library libpython3.11.so.1.0 || say libpython3.11 ;;
       curl) has curl || say curl ;;
+      nginx) [[ -x /usr/sbin/nginx ]] || say nginx ;;
       *) die "unknown need: $what" ;;
     esac
   done

@@ -136,9 +136,12 @@ make_replica_set() {
 
 # --- Redis ------------------------------------------------------------------------------------
 
+# zset-max-listpack-entries: timelines are sorted sets of up to 800 short entries; above this number
+# each would take four times as much memory.
 launch_redis() {
   launch redis redis-server --bind 127.0.0.1 --port "$(server_port redis)" \
-    --dir "$STACK/data/redis" --daemonize no --appendonly yes --databases "$REDIS_DATABASES"
+    --dir "$STACK/data/redis" --daemonize no --appendonly yes --databases "$REDIS_DATABASES" \
+    --zset-max-listpack-entries 1024
 }
 
 redis_ready() { redis-cli -p "$1" ping 2>/dev/null | grep -qx PONG; }

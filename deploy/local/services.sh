@@ -53,8 +53,8 @@ operator_settings() {
 }
 
 mapfile -t SERVICES < <(service_table | cut -d' ' -f1)
-# Every program of ours: the services, and the operator's command line.
-PROGRAMS=("${SERVICES[@]}" anufy)
+# Every program of ours: the services, the operator's command line, and what fills a stack.
+PROGRAMS=("${SERVICES[@]}" anufy demo)
 
 service_row() { service_table | grep "^$1 "; }
 

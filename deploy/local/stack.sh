@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Anufy and its servers on this machine, without containers.
-# Usage: stack.sh run|up|down|restart|status|logs|reset|anufy …, see README.md.
+# Usage: stack.sh run|up|down|restart|status|logs|reset|anufy|demo …, see README.md.
 set -euo pipefail
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
@@ -334,8 +334,16 @@ anufy() {
   env "${SETTINGS[@]}" "$BINARIES/anufy" "$@"
 }
 
+# Fills the stack at hand with people and what they do; the environment says how many.
+demo() {
+  use_current_stack
+  service_ready gateway || die "the stack at port $BASE is not up: \`make up\` starts it"
+  [[ -x $BINARIES/demo ]] || die "$BINARIES/demo is missing: \`make restart\` builds it"
+  GATEWAY_URL=$(gateway_url) exec "$BINARIES/demo" "$@"
+}
+
 case ${1:-} in
   run | up | down | restart | status | logs | reset) "$1" ;;
-  anufy) "$@" ;;
-  *) die "usage: stack.sh run|up|down|restart|status|logs|reset|anufy …" ;;
+  anufy | demo) "$@" ;;
+  *) die "usage: stack.sh run|up|down|restart|status|logs|reset|anufy|demo …" ;;
 esac

@@ -9,7 +9,7 @@ source "$HERE/install.sh"
 source "$HERE/tools.sh"
 
 install_everything() {
-  need build python mongodb redis rabbitmq rotel curl
+  need build python mongodb redis rabbitmq rotel curl nginx
   mapfile -t names < <(tool_table | cut -d' ' -f1)
   need_tools "${names[@]}"
   say "everything is installed, the tools in ${TOOLS#"$ROOT/"}"
@@ -24,6 +24,11 @@ case ${1:?"usage: tool.sh NAME [ARGUMENT…]"} in
     need build
     # `cargo deny` and its like are tools of ours.
     if grep -q "^cargo-${2:-} " < <(tool_table); then need_tools "cargo-$2"; fi
+    ;;
+  nginx)
+    need nginx
+    # Where it is, and where not everybody looks.
+    PATH=$PATH:/usr/sbin
     ;;
   *) need_tools "$1" ;;
 esac

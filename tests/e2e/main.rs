@@ -16,6 +16,7 @@ mod counters;
 mod crashes;
 mod dlq;
 mod drain;
+mod feed;
 mod follow_and_post;
 mod likes;
 mod logs_and_metrics;

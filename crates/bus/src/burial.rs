@@ -17,6 +17,10 @@ pub(crate) const KEY: &str = "x-key";
 /// When it was given up, in RFC 3339.
 pub(crate) const BURIED_AT: &str = "x-buried-at";
 
+/// Attempts at what fails by a defect: five pauses, three seconds together, so
+/// that an outage that nobody recognised as one is over by then or buries few.
+pub(crate) const ATTEMPTS: u32 = 6;
+
 /// Most characters of a reason: headers have to fit into one frame.
 const REASON_MAX: usize = 1_000;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use domain::{Disposition, ErrorKind};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use lapin::{
     message::Delivery,
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use crate::{
     AmqpSettings, BusError,
-    burial::{Burial, Dead},
+    burial::{ATTEMPTS, Burial, Dead},
     publisher::connect,
 };
 
@@ -39,18 +39,20 @@ pub trait Handler: Send + Sync {
     fn handle(&self, payload: &[u8]) -> impl Future<Output = Result<(), NotHandled>> + Send;
 }
 
-/// Reads one queue, one message after the other, and acknowledges each when
-/// its work is done.
+/// Reads one queue, one message after the other unless it is told otherwise,
+/// and acknowledges each when its work is done.
 ///
 /// An outage never counts against a message: it is tried again, with growing
 /// pauses, until it succeeds or the service drains; then it goes back to the
 /// queue. A message that can never succeed goes to the dead letters, alone,
-/// with its reason, and is acknowledged only when the broker has it there.
+/// with its reason, and is acknowledged only when the broker has it there; one
+/// that fails by a defect does so after a few attempts.
 #[derive(Clone)]
 pub struct Consumer {
     settings: AmqpSettings,
     queue: &'static str,
     prefetch: u16,
+    at_once: usize,
     burial: Burial,
 }
 
@@ -62,8 +64,17 @@ impl Consumer {
             settings: settings.clone(),
             queue,
             prefetch,
+            at_once: 1,
             burial: Burial::new(settings, queue),
         }
+    }
+
+    /// As many messages are handled at a time, in no order: one that has to
+    /// wait does not hold up the others. The prefetch must not be smaller.
+    #[must_use]
+    pub fn at_once(mut self, at_once: usize) -> Self {
+        self.at_once = at_once;
+        self
     }
 
     /// Reads until the drain.
@@ -100,22 +111,41 @@ impl Consumer {
         let (connection, mut deliveries) = timeout(SET_UP_TIMEOUT, set_up)
             .await
             .or(Err(BusError::Timeout))??;
+        let mut under_way = FuturesUnordered::new();
         loop {
             let delivery = tokio::select! {
                 biased;
                 () = shutdown.draining() => break,
-                delivery = deliveries.next() => delivery,
+                Some(acknowledged) = under_way.next() => {
+                    acknowledged?;
+                    continue;
+                }
+                delivery = deliveries.next(), if under_way.len() < self.at_once => delivery,
             };
             let Some(delivery) = delivery.transpose()? else {
                 return Err(BusError::ConsumerEnded);
             };
-            if !self.settle(&delivery, shutdown, handler).await {
-                break;
-            }
+            under_way.push(self.acknowledge(delivery, shutdown, handler));
+        }
+        while let Some(acknowledged) = under_way.next().await {
+            acknowledged?;
+        }
+        connection.close(200, "drained".into()).await?;
+        Ok(())
+    }
+
+    /// Acknowledges a message when it is settled. One that is not when the
+    /// drain begins goes back to the queue.
+    async fn acknowledge(
+        &self,
+        delivery: Delivery,
+        shutdown: &Shutdown,
+        handler: &impl Handler,
+    ) -> Result<(), BusError> {
+        if self.settle(&delivery, shutdown, handler).await {
             // False: the channel is gone, and the message will come again.
             delivery.acker.ack(BasicAckOptions::default()).await?;
         }
-        connection.close(200, "drained".into()).await?;
         Ok(())
     }
 
@@ -128,9 +158,14 @@ impl Consumer {
         handler: &impl Handler,
     ) -> bool {
         let (mut pause, longest) = BACKOFF;
+        let mut defects = 0;
         loop {
             let span = self.span(delivery);
             let outcome = match handler.handle(&delivery.data).instrument(span).await {
+                Err(error) if error.kind == ErrorKind::Internal && defects + 1 < ATTEMPTS => {
+                    defects += 1;
+                    Err(error)
+                }
                 Err(error) if error.kind.disposition() == Disposition::Reject => {
                     self.burial.bury(&dead(delivery), &error).await
                 }

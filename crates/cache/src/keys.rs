@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use domain::{SessionId, UserId};
+use domain::{PostId, SessionId, UserId};
 use sha2::{Digest, Sha256};
 
 /// Set once the revocations of the store have been loaded; gone after a flush.
@@ -32,6 +32,70 @@ pub const LIKE_INTENTS: &str = "like:intent:";
 #[must_use]
 pub fn like_intents(user_id: UserId) -> String {
     format!("{LIKE_INTENTS}{user_id}")
+}
+
+/// An account, as auth tells it to other services.
+#[must_use]
+pub fn user(id: UserId) -> String {
+    format!("user:{id}")
+}
+
+/// What stands between two accounts, as `viewer` stands to `other`.
+#[must_use]
+pub fn relation(viewer: UserId, other: UserId) -> String {
+    format!("relation:{viewer}:{other}")
+}
+
+/// A post as it is stored.
+#[must_use]
+pub fn post(id: PostId) -> String {
+    format!("post:{id}")
+}
+
+/// The newest posts of an author whose posts are merged when feeds are read.
+#[must_use]
+pub fn author_recent(author: UserId) -> String {
+    format!("author:{author}:recent")
+}
+
+/// Another value whenever the posts of an author change.
+#[must_use]
+pub fn author_version(author: UserId) -> String {
+    format!("author:{author}:ver")
+}
+
+/// The posts that a user may find in the feed, while they read it.
+#[must_use]
+pub fn timeline(user_id: UserId) -> String {
+    format!("timeline:{user_id}")
+}
+
+/// Another value whenever the feed of a user changes.
+#[must_use]
+pub fn feed_version(user_id: UserId) -> String {
+    format!("feed:ver:{user_id}")
+}
+
+/// A page of the feed of a user, counted from 1.
+#[must_use]
+pub fn feed_page(user_id: UserId, page: usize) -> String {
+    format!("feed:{user_id}:{page}")
+}
+
+/// The authors whose posts are merged when a user's feed is read.
+#[must_use]
+pub fn feed_pulled(user_id: UserId) -> String {
+    format!("feed:pulled:{user_id}")
+}
+
+/// The posts and authors that changed in the last minutes, and when.
+pub const FEED_TOUCHED: &str = "feed:touched";
+
+/// Exists for some hours after a page of followers was told of a change and the
+/// job of the next page was published.
+#[must_use]
+pub fn feed_done(job_id: &str, page: u32) -> String {
+    format!("feed:done:{job_id}:{page}")
 }
 
 /// The hits of a client in the current window of a rate-limit policy.

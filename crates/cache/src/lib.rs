@@ -1,5 +1,5 @@
-//! The Redis kit: connections, keys, the revocation list, and leases on the
-//! parts of what several processes share.
+//! The Redis kit: connections, keys, values kept aside, the revocation list, and
+//! leases on the parts of what several processes share.
 //!
 //! Commands of the hot path share one multiplexed connection, which pipelines
 //! whatever is in flight; taking a pooled connection per command costs a ping
@@ -10,6 +10,8 @@
 //! in [`CacheError`] within the response timeout when Redis is gone, and the
 //! caller goes on without it.
 
+mod aside;
+mod epoch;
 pub mod keys;
 mod revocations;
 mod settings;
@@ -18,10 +20,15 @@ mod shares;
 use std::time::Duration;
 
 use deadpool_redis::{Pool, PoolConfig, Runtime, Timeouts};
+use domain::ErrorKind;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use runtime::Readiness;
 use secrecy::ExposeSecret;
 
+use epoch::SeenEpoch;
+
+pub use aside::{Aside, Found, Lease, forget};
+pub use epoch::Epoch;
 pub use redis;
 pub use revocations::{LoadMark, RevocationStatus, Revocations};
 pub use settings::RedisSettings;
@@ -41,11 +48,40 @@ pub enum CacheError {
     Create(#[from] deadpool_redis::CreatePoolError),
 }
 
+impl CacheError {
+    /// An outage, unless the command itself is at fault: one that cannot be
+    /// sent or read, a script that fails, a key that holds something else.
+    /// Those would fail as long as they are tried.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        use redis::{ErrorKind as Redis, ServerErrorKind};
+
+        let Self::Command(error) = self else {
+            return ErrorKind::Unavailable;
+        };
+        let is_defect = match error.kind() {
+            Redis::Client | Redis::Parse | Redis::UnexpectedReturnType => true,
+            Redis::Extension => error.code() == Some("WRONGTYPE"),
+            Redis::Server(ServerErrorKind::ResponseError) => {
+                let detail = error.detail().unwrap_or_default();
+                detail.contains("script")
+            }
+            _ => false,
+        };
+        if is_defect {
+            ErrorKind::Internal
+        } else {
+            ErrorKind::Unavailable
+        }
+    }
+}
+
 /// Connections to Redis. Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
     shared: ConnectionManager,
     pool: Pool,
+    epoch: SeenEpoch,
 }
 
 impl Cache {
@@ -75,6 +111,7 @@ impl Cache {
         Ok(Self {
             shared,
             pool: pool.create_pool(Some(Runtime::Tokio1))?,
+            epoch: SeenEpoch::default(),
         })
     }
 
@@ -95,12 +132,31 @@ impl Cache {
         Ok(redis::cmd("PING").query_async(&mut connection).await?)
     }
 
-    /// Pings every second and notes the answer as dependency `redis`. Never ends by itself.
+    /// Which life of Redis this is, as [`Cache::watch`] last saw it; `None`
+    /// while Redis does not answer.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.epoch.get()
+    }
+
+    /// Asks Redis every second, beginning now, which life of it this is, and
+    /// notes whether it answers as dependency `redis`. Never ends by itself.
     pub async fn watch(self, readiness: Readiness) {
         loop {
-            readiness.set_dependency("redis", self.ping().await.is_ok());
+            let epoch = self.ask_epoch().await.ok();
+            self.epoch.set(epoch);
+            readiness.set_dependency("redis", epoch.is_some());
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+    }
+
+    async fn ask_epoch(&self) -> Result<Epoch, CacheError> {
+        let mut connection = self.shared();
+        let info: String = redis::cmd("INFO")
+            .arg("server")
+            .query_async(&mut connection)
+            .await?;
+        Ok(Epoch::read(&info)?)
     }
 }
 

@@ -12,6 +12,11 @@ mod process;
 pub mod settings;
 mod shutdown;
 
+/// For every program of the workspace. Requests allocate in many small pieces,
+/// and often on another thread than the one that frees them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use process::main;
 pub use shutdown::{Readiness, Shutdown};

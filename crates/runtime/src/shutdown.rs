@@ -5,7 +5,7 @@ use std::{
 };
 
 use anyhow::bail;
-use tokio::task::JoinHandle;
+use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerWaitFuture},
@@ -62,13 +62,22 @@ impl Shutdown {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.spawn_on(future, &Handle::current())
+    }
+
+    /// The same, on `runtime`.
+    pub fn spawn_on<F>(&self, future: F, runtime: &Handle) -> JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let stop = self.stop.clone();
-        self.tasks.spawn(async move {
+        let stoppable = async move {
             tokio::select! {
                 () = future => {}
                 () = stop.cancelled() => {}
             }
-        })
+        };
+        self.tasks.spawn_on(stoppable, runtime)
     }
 
     /// Runs `future` in the background for as long as the service takes work;

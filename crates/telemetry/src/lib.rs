@@ -9,7 +9,7 @@ mod labels;
 mod propagation;
 mod settings;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, thread, time::Duration};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
@@ -38,6 +38,10 @@ const COUNT_BUCKETS: [f64; 12] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0,
 ];
 
+/// How long samples of histograms are kept one by one before they are counted
+/// in their buckets. Without that they would be kept until somebody scrapes.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Targets that say too much: actix names every worker, and the exporter
 /// warns on each retry while the collector is down.
 const QUIET: [&str; 4] = [
@@ -62,6 +66,9 @@ pub enum TelemetryError {
     /// Another recorder is installed in this process.
     #[error("metrics are already set up")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// There is no thread for the metrics.
+    #[error("the metrics cannot be kept up")]
+    Thread(#[from] io::Error),
 }
 
 /// The telemetry of a process. Keep it until the end and [`Telemetry::flush`] it.
@@ -83,13 +90,14 @@ impl Telemetry {
             .set_buckets_for_metric(Matcher::Suffix("_jobs".to_owned()), &COUNT_BUCKETS)?
             .set_buckets_for_metric(Matcher::Suffix("_per_message".to_owned()), &COUNT_BUCKETS)?
             .install_recorder()?;
+        keep_up(metrics.clone())?;
         let traces = settings
             .otlp_endpoint
             .as_deref()
             .map(|endpoint| tracer_provider(service, endpoint))
             .transpose()?;
 
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         let lines = match settings.log_format {
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
             LogFormat::Pretty => lines.with_target(false).boxed(),
@@ -98,9 +106,12 @@ impl Telemetry {
         for directive in QUIET {
             filter = filter.add_directive(directive.parse()?);
         }
-        // Spans are exported at their own level, whatever the log filter says.
-        let spans = traces.as_ref().map(|provider| {
-            tracing_opentelemetry::layer()
+        // A line says what it has to say; spans are for traces.
+        let mut layers = vec![lines.with_filter(filter.and(filter_fn(is_event))).boxed()];
+        // Spans are exported at their own level, whatever the log filter says. No layer at all
+        // without an exporter: with an empty one every span would be made and kept, for nobody.
+        if let Some(provider) = &traces {
+            let spans = tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer(service))
                 .with_location(false)
                 .with_threads(false)
@@ -111,13 +122,10 @@ impl Telemetry {
                         .with_target("hyper", LevelFilter::OFF)
                         .with_target("tonic", LevelFilter::OFF)
                         .with_target("opentelemetry", LevelFilter::OFF),
-                )
-        });
-        tracing_subscriber::registry()
-            // A line says what it has to say; spans are for traces.
-            .with(lines.with_filter(filter.and(filter_fn(is_event))))
-            .with(spans)
-            .try_init()?;
+                );
+            layers.push(spans.boxed());
+        }
+        tracing_subscriber::registry().with(layers).try_init()?;
         Ok(Self { metrics, traces })
     }
 
@@ -142,6 +150,18 @@ impl Telemetry {
             tracing::warn!(%error, "traces were lost at the end");
         }
     }
+}
+
+/// Looks after the metrics for as long as the process lives.
+fn keep_up(metrics: PrometheusHandle) -> io::Result<()> {
+    let upkeep = move || {
+        loop {
+            thread::sleep(UPKEEP);
+            metrics.run_upkeep();
+        }
+    };
+    let thread = thread::Builder::new().name("metrics".to_owned());
+    thread.spawn(upkeep).map(drop)
 }
 
 fn is_event(metadata: &Metadata<'_>) -> bool {

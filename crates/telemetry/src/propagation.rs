@@ -33,6 +33,9 @@ impl Injector for Writer<'_> {
 ///
 /// Closures, because HTTP servers, gRPC and AMQP each have their own map type.
 pub fn adopt_parent<'a>(span: &Span, header: &'a dyn Fn(&str) -> Option<&'a str>) {
+    if span.is_disabled() {
+        return;
+    }
     let context = global::get_text_map_propagator(|propagator| propagator.extract(&Reader(header)));
     // Fails only for a span that no trace layer watches, which needs no parent.
     let _ = span.set_parent(context);
@@ -50,7 +53,11 @@ pub fn link<'a>(span: &Span, header: &'a dyn Fn(&str) -> Option<&'a str>) {
 
 /// Hands the trace context of the current span to `set`, header by header.
 pub fn inject_context(mut set: impl FnMut(&str, String)) {
-    let context = Span::current().context();
+    let span = Span::current();
+    if span.is_disabled() {
+        return;
+    }
+    let context = span.context();
     global::get_text_map_propagator(|propagator| {
         propagator.inject_context(&context, &mut Writer(&mut set));
     });
@@ -59,7 +66,11 @@ pub fn inject_context(mut set: impl FnMut(&str, String)) {
 /// The trace id of the current span as 32 hex digits, when it is traced.
 #[must_use]
 pub fn current_trace_id() -> Option<String> {
-    let context = Span::current().context();
+    let span = Span::current();
+    if span.is_disabled() {
+        return None;
+    }
+    let context = span.context();
     let span = context.span();
     let span_context = span.span_context();
     span_context

@@ -28,6 +28,8 @@ mod http;
 mod metrics;
 mod otlp;
 mod own_servers;
+#[cfg(feature = "stack")]
+mod planted;
 mod process;
 mod sandbox;
 #[cfg(feature = "stack")]

@@ -11,7 +11,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{Notify, oneshot},
     task::JoinHandle,
     time::timeout,
 };
@@ -43,11 +43,12 @@ pub enum Moment {
 }
 
 /// A stop that was ordered. The connection that ran into it stands still until
-/// this is dropped, and is then cut with everything that was on its way.
+/// [`Hold::let_go`], or until this is dropped, and is then cut with everything
+/// that was on its way.
 pub struct Hold {
     what: String,
     reached: oneshot::Receiver<()>,
-    _release: oneshot::Sender<()>,
+    let_go: oneshot::Sender<()>,
 }
 
 #[derive(Default)]
@@ -78,7 +79,7 @@ struct Ordered {
 
 struct Stop {
     reached: oneshot::Sender<()>,
-    released: oneshot::Receiver<()>,
+    let_go: oneshot::Receiver<()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,17 +166,20 @@ impl Wiretap {
     #[must_use]
     pub fn hold(&self, moment: Moment, name: &str, nth: usize) -> Hold {
         let (reached, is_reached) = oneshot::channel();
-        let (release, released) = oneshot::channel();
+        let (let_go, is_let_go) = oneshot::channel();
         self.taps.lock().unwrap().ordered.push(Ordered {
             name: name.to_owned(),
             moment,
             passes: nth - 1,
-            stop: Stop { reached, released },
+            stop: Stop {
+                reached,
+                let_go: is_let_go,
+            },
         });
         Hold {
             what: format!("{moment:?} {name} {nth}"),
             reached: is_reached,
-            _release: release,
+            let_go,
         }
     }
 }
@@ -195,6 +199,12 @@ impl Hold {
             .and_then(Result::ok)
             .unwrap_or_else(|| panic!("nothing came to {} in {limit:?}", self.what));
     }
+
+    /// Everything goes on from there as if it had only been slow.
+    pub fn let_go(self) {
+        // Whoever stood there may have given up.
+        let _ = self.let_go.send(());
+    }
 }
 
 impl Taps {
@@ -202,13 +212,17 @@ impl Taps {
     fn pass(&mut self, name: &str, content: &[u8]) -> Option<(Moment, Stop)> {
         let stop = self.stop_for(name);
         if !matches!(stop, Some((Moment::Before, _))) {
-            self.record.push(Step {
-                name: name.to_owned(),
-                at: Instant::now(),
-                content: content.to_vec(),
-            });
+            self.note(name, content);
         }
         stop
+    }
+
+    fn note(&mut self, name: &str, content: &[u8]) {
+        self.record.push(Step {
+            name: name.to_owned(),
+            at: Instant::now(),
+            content: content.to_vec(),
+        });
     }
 
     fn stop_for(&mut self, name: &str) -> Option<(Moment, Stop)> {
@@ -230,10 +244,10 @@ impl Taps {
 }
 
 impl Stop {
-    /// Tells that it is reached, and waits until it may be forgotten.
-    async fn stand_still(self) {
+    /// Tells that it is reached, and waits until it is over; whether things go on.
+    async fn stand_still(self) -> bool {
         let _ = self.reached.send(());
-        let _ = self.released.await;
+        self.let_go.await.is_ok()
     }
 }
 
@@ -242,6 +256,7 @@ struct Connection<'a> {
     protocol: Protocol,
     taps: &'a Mutex<Taps>,
     standing: Mutex<Standing>,
+    flows_again: Notify,
 }
 
 /// Whether anything may pass.
@@ -267,6 +282,7 @@ async fn carry(
         protocol,
         taps,
         standing: Mutex::new(Standing::Flowing),
+        flows_again: Notify::new(),
     };
     tokio::select! {
         ended = connection.pump(Side::Client, client_read, server_write) => ended,
@@ -288,9 +304,11 @@ impl Connection<'_> {
                 Protocol::Amqp => amqp::read(&mut read, from).await?,
             };
             self.wait_if_still().await?;
-            let stop = message
-                .name
-                .and_then(|name| self.taps.lock().unwrap().pass(&name, &message.content));
+            let (name, content) = (message.name.unwrap_or_default(), message.content);
+            let stop = match name.as_str() {
+                "" => None,
+                name => self.taps.lock().unwrap().pass(name, &content),
+            };
             let Some((moment, stop)) = stop else {
                 write.write_all(&message.bytes).await?;
                 continue;
@@ -305,8 +323,14 @@ impl Connection<'_> {
                 write.write_all(&message.bytes).await?;
             }
             self.set(Standing::Still);
-            stop.stand_still().await;
-            return Ok(());
+            if !stop.stand_still().await {
+                return Ok(());
+            }
+            if moment == Moment::Before {
+                self.taps.lock().unwrap().note(&name, &content);
+                write.write_all(&message.bytes).await?;
+            }
+            self.flow_again();
         }
     }
 
@@ -314,18 +338,29 @@ impl Connection<'_> {
         *self.standing.lock().unwrap() = standing;
     }
 
-    /// Returns if the connection flows; otherwise when it is to be cut.
+    fn flow_again(&self) {
+        self.set(Standing::Flowing);
+        self.flows_again.notify_waiters();
+    }
+
+    /// Returns when the connection flows, or when it is to be cut.
     async fn wait_if_still(&self) -> io::Result<()> {
-        let standing = match &mut *self.standing.lock().unwrap() {
-            Standing::Flowing => return Ok(()),
-            standing => mem::replace(standing, Standing::Still),
-        };
-        match standing {
-            Standing::UntilAnswer(stop) => stop.stand_still().await,
-            // The other direction knows when.
-            _ => std::future::pending().await,
+        loop {
+            let flows_again = self.flows_again.notified();
+            let standing = match &mut *self.standing.lock().unwrap() {
+                Standing::Flowing => return Ok(()),
+                standing => mem::replace(standing, Standing::Still),
+            };
+            let Standing::UntilAnswer(stop) = standing else {
+                // The other direction knows when.
+                flows_again.await;
+                continue;
+            };
+            if !stop.stand_still().await {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            self.flow_again();
         }
-        Err(io::ErrorKind::ConnectionAborted.into())
     }
 }
 
@@ -431,6 +466,24 @@ mod tests {
         drop(hold);
         operation.await.unwrap().unwrap();
         assert_eq!(stored(&sandbox).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_let_go_has_only_been_slow() {
+        let (sandbox, tap, client) = tapped().await;
+        for (moment, so_far) in [(Moment::Before, 0), (Moment::After, 2)] {
+            let mut hold = tap.hold(moment, "insert things", 1);
+            let (things, before) = (things(&sandbox, &client), stored(&sandbox).await);
+            let operation = tokio::spawn(async move { things.insert_one(doc! {}).await });
+            hold.reached(SOON).await;
+            assert!(!operation.is_finished());
+            assert_eq!(stored(&sandbox).await, so_far);
+            hold.let_go();
+            operation.await.unwrap().unwrap();
+            assert_eq!(stored(&sandbox).await, before + 1);
+        }
+        // Nothing was sent again.
+        assert_eq!(names(&tap), ["insert things", "insert things"]);
     }
 
     #[tokio::test]

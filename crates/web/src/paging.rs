@@ -143,7 +143,7 @@ fn encode<C: Serialize>(position: &C) -> Option<String> {
 }
 
 /// A part of a list, as clients see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ListView<T> {
     items: Vec<T>,
     /// The number of the page, if it was asked for by its number.
@@ -154,6 +154,11 @@ pub struct ListView<T> {
 }
 
 impl<T> ListView<T> {
+    /// The items, to change what is shown of them.
+    pub fn items_mut(&mut self) -> &mut [T] {
+        &mut self.items
+    }
+
     /// The `items` that answer `paging`; `next` is the position to go on after,
     /// if there is more.
     #[must_use]

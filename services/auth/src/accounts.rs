@@ -17,6 +17,7 @@ use web::Faults;
 
 use crate::{
     AuthError,
+    copies::Copies,
     mongo::{UserChanges, taken},
     passwords::Passwords,
     relations::{Related, Relations, active, viewer},
@@ -75,6 +76,7 @@ impl UserRef {
 pub(crate) struct Accounts {
     pub(crate) relations: Relations,
     pub(crate) outbox: Outbox,
+    pub(crate) copies: Copies,
     pub(crate) sessions: Sessions,
     pub(crate) passwords: Passwords,
     pub(crate) clock: Arc<dyn Clock>,
@@ -194,6 +196,7 @@ impl Accounts {
         });
         let user = change.await.map_err(taken)?;
         self.outbox.wake();
+        self.copies.forget_user(user_id).await;
         user.ok_or(AuthError::UserNotFound)
     }
 

@@ -27,6 +27,7 @@ use crate::{
     Settings,
     accounts::Accounts,
     attempts::LoginAttempts,
+    copies::Copies,
     counters::CounterCheck,
     counting::FollowCounting,
     events::EventHandler,
@@ -87,6 +88,7 @@ impl App {
         let passwords = Passwords::new(settings.password_concurrency, settings.password_wait)?;
 
         let outbox = Outbox::new(&store, OUTBOX);
+        let copies = Copies::new(&cache);
         let changes = FollowChanges::new(&store);
         let relations = Relations {
             store: store.clone(),
@@ -98,6 +100,7 @@ impl App {
         let graph = FollowGraph {
             relations: relations.clone(),
             outbox: outbox.clone(),
+            copies: copies.clone(),
             clock: Arc::clone(&clock),
             following_limit: u64::from(settings.following_limit),
         };
@@ -122,6 +125,7 @@ impl App {
         let accounts = Accounts {
             relations,
             outbox,
+            copies,
             sessions,
             passwords,
             clock: Arc::clone(&clock),

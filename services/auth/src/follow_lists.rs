@@ -108,20 +108,21 @@ impl FollowLists {
         Ok(read.await?)
     }
 
-    /// Up to `limit` edges of followers of `user_id`: those who came first
-    /// come first, behind `after`.
-    pub(crate) async fn followers(
+    /// Up to `limit` edges of a list of `owner_id`: those that came first come
+    /// first, behind `after`. No account is read.
+    pub(crate) async fn edges(
         &self,
-        user_id: UserId,
+        list: FollowList,
+        owner_id: UserId,
         after: Option<Position>,
         limit: usize,
     ) -> std::result::Result<Vec<Follow>, AuthError> {
         let follows = self.relations.follows.clone();
-        let range = oldest_first(FollowList::Followers, user_id, after, limit);
+        let range = oldest_first(list, owner_id, after, limit);
         let read = self
             .relations
             .store
-            .snapshot(operation("followers"), move |session| {
+            .snapshot(operation("edges"), move |session| {
                 let follows = follows.clone();
                 async move { follows.page(session, range).await }.boxed()
             });

@@ -16,6 +16,7 @@ use store::{Operation, Outbox};
 use crate::{
     AuthError,
     accounts::UserRef,
+    copies::Copies,
     mongo::{FOLLOW_INDEX, FollowChange},
     relations::{Related, Relations, viewer},
 };
@@ -31,6 +32,7 @@ const ATTEMPTS: usize = 3;
 pub(crate) struct FollowGraph {
     pub(crate) relations: Relations,
     pub(crate) outbox: Outbox,
+    pub(crate) copies: Copies,
     pub(crate) clock: Arc<dyn Clock>,
     /// Most accounts that one may follow or ask to.
     pub(crate) following_limit: u64,
@@ -43,8 +45,8 @@ pub(crate) struct Standing {
     pub(crate) requested: bool,
 }
 
-/// What a transaction came to; a refusal changes nothing.
-type Outcome = std::result::Result<Standing, AuthError>;
+/// What a transaction came to, and with whom; a refusal changes nothing.
+type Outcome = std::result::Result<(UserId, Standing), AuthError>;
 
 /// What is fixed before a transaction, because it may run more than once.
 #[derive(Clone, Copy)]
@@ -65,7 +67,11 @@ const fn operation(name: &'static str) -> Operation {
 impl FollowGraph {
     /// Follows, or asks a private account to be allowed to. Doing it again
     /// changes nothing.
-    pub(crate) async fn follow(&self, follower_id: UserId, target: UserRef) -> Outcome {
+    pub(crate) async fn follow(
+        &self,
+        follower_id: UserId,
+        target: UserRef,
+    ) -> std::result::Result<Standing, AuthError> {
         let act = self.begin(follower_id);
         let mut attempt = 1;
         loop {
@@ -78,7 +84,7 @@ impl FollowGraph {
                     async move { graph.follow_in(session, act, &target).await }.boxed()
                 });
             match follow.await {
-                Ok(outcome) => return self.end(outcome),
+                Ok(outcome) => return self.end(act, outcome).await,
                 // The same follow was first, and can be read now.
                 Err(error)
                     if error.duplicate_index() == Some(FOLLOW_INDEX) && attempt < ATTEMPTS =>
@@ -106,10 +112,11 @@ impl FollowGraph {
         };
         let relation = target.relation;
         if relation.following || relation.requested {
-            return Ok(Ok(Standing {
+            let standing = Standing {
                 following: relation.following,
                 requested: relation.requested,
-            }));
+            };
+            return Ok(Ok((target.user.id, standing)));
         }
         let follows = &relations.follows;
         let count = follows.outgoing_count(&mut *session, act.follower_id, self.following_limit);
@@ -136,15 +143,20 @@ impl FollowGraph {
             FollowStatus::Pending => FollowState::Requested,
         };
         self.tell(session, &edge, state, act.now).await?;
-        Ok(Ok(Standing {
+        let standing = Standing {
             following: state == FollowState::Following,
             requested: state == FollowState::Requested,
-        }))
+        };
+        Ok(Ok((target.user.id, standing)))
     }
 
     /// Follows no longer, also somebody whom the caller cannot see any more,
     /// or takes a request back.
-    pub(crate) async fn unfollow(&self, follower_id: UserId, target: UserRef) -> Outcome {
+    pub(crate) async fn unfollow(
+        &self,
+        follower_id: UserId,
+        target: UserRef,
+    ) -> std::result::Result<Standing, AuthError> {
         let act = self.begin(follower_id);
         let (graph, target) = (self.clone(), target);
         let unfollow = self
@@ -154,7 +166,7 @@ impl FollowGraph {
                 let (graph, target) = (graph.clone(), target.clone());
                 async move { graph.unfollow_in(session, act, &target).await }.boxed()
             });
-        self.end(unfollow.await?)
+        self.end(act, unfollow.await?).await
     }
 
     async fn unfollow_in(
@@ -191,10 +203,11 @@ impl FollowGraph {
         } else if !related.is_some_and(|it| it.is_visible_to(&follower, Sight::Profile)) {
             return Ok(Err(AuthError::UserNotFound));
         }
-        Ok(Ok(Standing {
+        let standing = Standing {
             following: false,
             requested: false,
-        }))
+        };
+        Ok(Ok((followee_id, standing)))
     }
 
     fn begin(&self, follower_id: UserId) -> Act {
@@ -206,13 +219,15 @@ impl FollowGraph {
         }
     }
 
-    /// Sets going what follows from a commit.
-    fn end(&self, outcome: Outcome) -> Outcome {
-        if outcome.is_ok() {
-            self.outbox.wake();
-            self.relations.changes.wake();
-        }
-        outcome
+    /// Sets going what follows from a commit. Copies are forgotten also where
+    /// nothing was changed: whoever did change it may not have come to it.
+    async fn end(&self, act: Act, outcome: Outcome) -> std::result::Result<Standing, AuthError> {
+        let (followee_id, standing) = outcome?;
+        self.outbox.wake();
+        self.relations.changes.wake();
+        let forget = self.copies.forget_relation(act.follower_id, followee_id);
+        forget.await;
+        Ok(standing)
     }
 
     async fn note_change(

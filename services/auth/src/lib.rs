@@ -4,6 +4,7 @@ mod accounts;
 mod app;
 mod attempts;
 mod command;
+mod copies;
 mod counters;
 mod counting;
 mod error;

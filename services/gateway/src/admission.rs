@@ -19,6 +19,7 @@ use crate::{
     problem::Code,
     rate_limit::{Hit, LocalWindows, Policies, Policy, Quota},
     sessions::Sessions,
+    workers::{PerWorker, WorkerIndex},
 };
 
 /// Between two looks at a Redis that answers.
@@ -26,9 +27,15 @@ const WATCH: Duration = Duration::from_secs(1);
 /// Between two looks at one that does not.
 const RECOVERY: Duration = Duration::from_millis(200);
 
+/// What `PTTL` says of a key that does not expire.
+const NO_END: i64 = -1;
+
 /// Decides whether a request may go on.
 pub(crate) struct Admission {
+    /// Asked whether Redis is up.
     cache: Cache,
+    /// Asked about requests: a connection each.
+    caches: PerWorker<Cache>,
     /// Requests skip Redis while it is down: only [`Admission::watch`] waits for it then.
     is_redis_up: AtomicBool,
     redis_failed: Notify,
@@ -47,12 +54,14 @@ pub(crate) struct Standing {
 impl Admission {
     pub(crate) fn new(
         cache: Cache,
+        caches: PerWorker<Cache>,
         sessions: Arc<Sessions>,
         policies: &'static Policies,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             cache,
+            caches,
             is_redis_up: AtomicBool::new(true),
             redis_failed: Notify::new(),
             windows: LocalWindows::new(),
@@ -68,6 +77,7 @@ impl Admission {
         client: IpAddr,
         is_guarded: bool,
         session: Option<SessionId>,
+        worker: WorkerIndex,
     ) -> Standing {
         let policy = if is_guarded {
             &self.policies.guarded
@@ -75,21 +85,16 @@ impl Admission {
             &self.policies.general
         };
         let window = keys::rate_limit(policy.name, &keys::rate_limited_client(client));
-        let (hit, revocation, source) =
-            if let Some((hit, revocation)) = self.ask_redis(policy, &window, session).await {
-                (hit, revocation, "redis")
-            } else {
-                let hit = self.windows.hit(policy, &window, self.clock.now());
-                (hit, RevocationStatus::Unknown, "local")
-            };
-        let quota = Quota::new(policy, hit);
-        let decision = if quota.is_exceeded() {
-            "refused"
+        let (hit, revocation, source) = if let Some((hit, revocation)) =
+            self.ask_redis(policy, &window, session, worker).await
+        {
+            (hit, revocation, Source::Redis)
         } else {
-            "allowed"
+            let hit = self.windows.hit(policy, &window, self.clock.now());
+            (hit, RevocationStatus::Unknown, Source::Local)
         };
-        counter!("gateway_rate_limit_decisions_total", "decision" => decision, "source" => source)
-            .increment(1);
+        let quota = Quota::new(policy, hit);
+        count_decision(quota.is_exceeded(), source);
         Standing { quota, revocation }
     }
 
@@ -129,19 +134,13 @@ impl Admission {
         policy: &Policy,
         window: &str,
         session: Option<SessionId>,
+        worker: WorkerIndex,
     ) -> Option<(Hit, RevocationStatus)> {
         if !self.is_redis_up.load(Ordering::Relaxed) {
             return None;
         }
-        let mut connection = self.cache.shared();
-        match Self::questions(policy, window, session)
-            .query_async(&mut connection)
-            .await
-        {
-            Ok((count, remaining, is_revoked, is_loaded, is_current)) => Some((
-                policy.hit(count, remaining),
-                RevocationStatus::from_exists(is_revoked, is_loaded, is_current),
-            )),
+        match ask(self.caches.of(worker), policy, window, session).await {
+            Ok(answer) => Some(answer),
             Err(error) => {
                 if self.is_redis_up.swap(false, Ordering::Relaxed) {
                     tracing::warn!(%error, "redis failed, going on without it");
@@ -150,32 +149,6 @@ impl Admission {
                 None
             }
         }
-    }
-
-    /// Commands that need no transaction: the window's end is set by whoever
-    /// finds it without one, and a repeat changes nothing.
-    fn questions(policy: &Policy, window: &str, session: Option<SessionId>) -> redis::Pipeline {
-        let mut questions = redis::pipe();
-        questions
-            .cmd("INCR")
-            .arg(window)
-            .cmd("PEXPIRE")
-            .arg(window)
-            .arg(u64::try_from(policy.window.as_millis()).unwrap_or(u64::MAX))
-            .arg("NX")
-            .ignore()
-            .cmd("PTTL")
-            .arg(window);
-        // Every reply has its place, so a request without a session asks for one that cannot be.
-        let revoked = session.map(keys::revoked_session).unwrap_or_default();
-        questions
-            .cmd("EXISTS")
-            .arg(revoked)
-            .cmd("EXISTS")
-            .arg(keys::REVOCATIONS_LOADED)
-            .cmd("EXISTS")
-            .arg(keys::REVOCATIONS_CURRENT);
-        questions
     }
 
     /// Keeps looking whether Redis answers. Never ends by itself.
@@ -194,4 +167,68 @@ impl Admission {
             }
         }
     }
+}
+
+/// Counts a request in its window and looks its session up. The commands need
+/// no transaction: the window's end is set by whoever finds it without one,
+/// and a repeat changes nothing.
+async fn ask(
+    cache: &Cache,
+    policy: &Policy,
+    window: &str,
+    session: Option<SessionId>,
+) -> Result<(Hit, RevocationStatus), redis::RedisError> {
+    let mut connection = cache.shared();
+    let mut questions = redis::pipe();
+    questions.cmd("INCR").arg(window).cmd("PTTL").arg(window);
+    let (count, remaining, revocation) = if let Some(session) = session {
+        let (count, remaining, found): (_, _, [Option<redis::Value>; 3]) = questions
+            .cmd("MGET")
+            .arg(keys::revoked_session(session))
+            .arg(keys::REVOCATIONS_LOADED)
+            .arg(keys::REVOCATIONS_CURRENT)
+            .query_async(&mut connection)
+            .await?;
+        let [is_revoked, is_loaded, is_current] = found.map(|mark| mark.is_some());
+        let revocation = RevocationStatus::from_exists(is_revoked, is_loaded, is_current);
+        (count, remaining, revocation)
+    } else {
+        let (count, remaining) = questions.query_async(&mut connection).await?;
+        (count, remaining, RevocationStatus::Unknown)
+    };
+    if remaining == NO_END {
+        redis::cmd("PEXPIRE")
+            .arg(window)
+            .arg(u64::try_from(policy.window.as_millis()).unwrap_or(u64::MAX))
+            .arg("NX")
+            .exec_async(&mut connection)
+            .await?;
+    }
+    Ok((policy.hit(count, remaining), revocation))
+}
+
+/// Who counted.
+#[derive(Clone, Copy)]
+enum Source {
+    Redis,
+    Local,
+}
+
+/// Names every case in full: the keys of such metrics are made once, not for each request.
+fn count_decision(is_refused: bool, source: Source) {
+    let counter = match (is_refused, source) {
+        (false, Source::Redis) => {
+            counter!("gateway_rate_limit_decisions_total", "decision" => "allowed", "source" => "redis")
+        }
+        (false, Source::Local) => {
+            counter!("gateway_rate_limit_decisions_total", "decision" => "allowed", "source" => "local")
+        }
+        (true, Source::Redis) => {
+            counter!("gateway_rate_limit_decisions_total", "decision" => "refused", "source" => "redis")
+        }
+        (true, Source::Local) => {
+            counter!("gateway_rate_limit_decisions_total", "decision" => "refused", "source" => "local")
+        }
+    };
+    counter.increment(1);
 }

@@ -25,6 +25,7 @@ use crate::{
     sessions::Sessions,
     upstream::Upstreams,
     wire::{ClientTimeouts, HeadLimits},
+    workers::{PerWorker, Workers},
 };
 
 /// How long auth may take to say something over gRPC.
@@ -75,6 +76,7 @@ impl App {
             identity: Identity::new(Arc::clone(&verifier), Arc::clone(&clock)),
             admission: Admission::new(
                 Cache::connect(&settings.redis)?,
+                PerWorker::try_new(|| Cache::connect(&settings.redis))?,
                 Arc::clone(&sessions),
                 settings.rate_limit_policy.policies(),
                 Arc::clone(&clock),
@@ -141,8 +143,11 @@ impl App {
                 readiness.set_started();
             }
         });
+        // Kept until the end: what they serve outlives the server.
+        let workers = Arc::new(Workers::start().context("cannot start the workers")?);
         let server = Server::new(
             Arc::clone(&door),
+            Arc::clone(&workers),
             self.limits,
             self.max_connections,
             shutdown.clone(),

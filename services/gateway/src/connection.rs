@@ -1,6 +1,11 @@
 //! One client connection, from its first byte to its end.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{self, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{
@@ -23,10 +28,14 @@ use crate::{
     headers::{self, REQUEST_ID},
     problem::Code,
     wire::{ClientTimeouts, HeadLimits, InFlight, Wire},
+    workers::WorkerIndex,
 };
 
 /// How long the last answer may take to be read, when the client was still sending.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// The most headers that hyper takes unless it is told otherwise.
+const HYPER_HEADERS: usize = 100;
 
 /// How clients are served.
 #[derive(Clone, Copy, Debug)]
@@ -35,19 +44,32 @@ pub(crate) struct ClientLimits {
     pub(crate) timeouts: ClientTimeouts,
 }
 
+/// Whose connection it is, and which worker serves it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    pub(crate) peer: SocketAddr,
+    pub(crate) worker: WorkerIndex,
+}
+
 /// Serves a connection until either side ends it. Once `closing` is cancelled,
 /// it ends as soon as it is idle.
 pub(crate) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: net::TcpStream,
+    client: Client,
     door: Arc<Door>,
     limits: ClientLimits,
     closing: CancellationToken,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "client connection ended");
-        return;
-    }
+    let ready = stream
+        .set_nodelay(true)
+        .and_then(|()| TcpStream::from_std(stream));
+    let stream = match ready {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%error, "client connection ended");
+            return;
+        }
+    };
     let in_flight = InFlight::default();
     let closing = closing.cancelled_owned();
     let wire = Wire::new(
@@ -61,19 +83,20 @@ pub(crate) async fn serve(
         let door = Arc::clone(&door);
         let in_flight = in_flight.guard();
         // Boxed, so that an idle connection does not hold the room for a request.
-        Box::pin(
-            async move { Ok::<_, Infallible>(door.answer(request, peer.ip(), in_flight).await) },
-        )
+        Box::pin(async move { Ok::<_, Infallible>(door.answer(request, client, in_flight).await) })
     });
     // The wire has checked the head and keeps the time; hyper's limits lie beyond its own.
-    let mut connection = http1::Builder::new()
-        .max_headers(limits.head.headers)
-        .header_read_timeout(None)
-        .serve_connection(TokioIo::new(wire), service);
+    let mut builder = http1::Builder::new();
+    builder.header_read_timeout(None);
+    // Without a number, hyper keeps its headers on the stack.
+    if limits.head.headers > HYPER_HEADERS {
+        builder.max_headers(limits.head.headers);
+    }
+    let mut connection = builder.serve_connection(TokioIo::new(wire), service);
     let ended = (&mut connection).await;
     let (stream, refusal) = connection.into_parts().io.into_inner().into_parts();
     match (refusal, ended) {
-        (Some(code), _) => refuse(stream, peer, code).await,
+        (Some(code), _) => refuse(stream, client.peer, code).await,
         (None, Ok(())) => part(stream).await,
         // Broken off, by the client or because the answer cannot be completed:
         // closing without more makes sure that the client sees it as incomplete.

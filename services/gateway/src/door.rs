@@ -17,16 +17,18 @@ use crate::{
     admission::Admission,
     body::ResponseBody,
     client_address::TrustedProxies,
+    connection::Client,
     cors::{self, AllowedOrigins},
     headers::{self, REQUEST_ID},
     identity::{Credential, Identity},
     path,
     problem::Code,
-    proxy::Proxy,
+    proxy::{Destination, Proxy},
     rate_limit::Quota,
     record::Record,
     routes::{self, Route},
     wire::InFlightGuard,
+    workers::WorkerIndex,
 };
 
 /// Everything a request meets on its way.
@@ -45,19 +47,21 @@ pub(crate) struct Door {
 struct Context {
     record: Record,
     peer: IpAddr,
+    worker: WorkerIndex,
     quota: Option<Quota>,
 }
 
 impl Door {
-    /// Answers a request of `peer`; `in_flight` lasts until the answer is written.
+    /// Answers a request of `client`; `in_flight` lasts until the answer is written.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        Client { peer, worker }: Client,
         in_flight: InFlightGuard,
     ) -> Response<ResponseBody> {
+        let peer = peer.ip();
         let client = self.trusted_proxies.client(peer, request.headers());
-        let request_id = headers::request_id(request.headers());
+        let request_id = headers::request_id(request.headers(), self.clock.now());
         let origin = request.headers().get(ORIGIN).cloned();
         let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
         let has_body = !request.body().is_end_stream();
@@ -65,6 +69,7 @@ impl Door {
         let mut context = Context {
             record: Record::begin(&request, request_id, client, in_flight),
             peer,
+            worker,
             quota: None,
         };
         let span = context.record.span();
@@ -108,9 +113,14 @@ impl Door {
         }
         let (route, path) = self.check(&request, context).await?;
         let is_peer_trusted = self.trusted_proxies.contains(context.peer.to_canonical());
+        let destination = Destination {
+            service: route.service,
+            path: &path,
+            worker: context.worker,
+        };
         let record = &mut context.record;
         self.proxy
-            .forward(request, route.service, &path, is_peer_trusted, record)
+            .forward(request, destination, is_peer_trusted, record)
             .await
     }
 
@@ -133,7 +143,10 @@ impl Door {
             (Some(route), Ok(path)) => route.is_guarded(method, path),
             _ => false,
         };
-        let standing = self.admission.standing(client, is_guarded, session).await;
+        let standing = self
+            .admission
+            .standing(client, is_guarded, session, context.worker)
+            .await;
         context.quota = Some(standing.quota);
         if standing.quota.is_exceeded() {
             return Err(Code::RateLimited);

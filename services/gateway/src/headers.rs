@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use domain::Timestamp;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
@@ -9,7 +10,6 @@ use http::{
         PROXY_AUTHORIZATION, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
-use uuid::Uuid;
 
 /// The name of a request in logs, here and in every service it reaches.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,19 +40,19 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 
 /// The defaults of helmet 8, which clients of the API have always had.
 #[rustfmt::skip]
-const SECURITY: [(&str, &str); 12] = [
-    ("content-security-policy", "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("origin-agent-cluster", "?1"),
-    ("referrer-policy", "no-referrer"),
-    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    ("x-content-type-options", "nosniff"),
-    ("x-dns-prefetch-control", "off"),
-    ("x-download-options", "noopen"),
-    ("x-frame-options", "SAMEORIGIN"),
-    ("x-permitted-cross-domain-policies", "none"),
-    ("x-xss-protection", "0"),
+static SECURITY: [(HeaderName, HeaderValue); 12] = [
+    (HeaderName::from_static("content-security-policy"), HeaderValue::from_static("default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("origin-agent-cluster"), HeaderValue::from_static("?1")),
+    (HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("strict-transport-security"), HeaderValue::from_static("max-age=31536000; includeSubDomains")),
+    (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("x-dns-prefetch-control"), HeaderValue::from_static("off")),
+    (HeaderName::from_static("x-download-options"), HeaderValue::from_static("noopen")),
+    (HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN")),
+    (HeaderName::from_static("x-permitted-cross-domain-policies"), HeaderValue::from_static("none")),
+    (HeaderName::from_static("x-xss-protection"), HeaderValue::from_static("0")),
 ];
 
 /// Takes out what ends at this connection: the known hop-by-hop headers and
@@ -137,22 +137,29 @@ pub(crate) fn clean_answer(headers: &mut HeaderMap) {
 
 /// Adds the security headers that the service has not set itself.
 pub(crate) fn secure(headers: &mut HeaderMap) {
-    for (name, value) in SECURITY {
-        headers
-            .entry(HeaderName::from_static(name))
-            .or_insert(HeaderValue::from_static(value));
+    // With room for those of the rate limit and of CORS, so that they grow once.
+    headers.reserve(2 * SECURITY.len());
+    for (name, value) in &SECURITY {
+        headers.entry(name).or_insert_with(|| value.clone());
     }
 }
 
 /// The client's request id, if it is harmless in a log line, else a fresh one.
-pub(crate) fn request_id(headers: &HeaderMap) -> String {
+pub(crate) fn request_id(headers: &HeaderMap, now: Timestamp) -> String {
     let given = headers
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok());
     match given {
         Some(given) if is_request_id(given) => given.to_owned(),
-        _ => Uuid::now_v7().to_string(),
+        _ => fresh_request_id(now),
     }
+}
+
+/// A UUID of version 7, of the thread's own random numbers: `Uuid::now_v7` asks the kernel for them.
+fn fresh_request_id(now: Timestamp) -> String {
+    let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
+    id.to_string()
 }
 
 fn is_request_id(text: &str) -> bool {
@@ -278,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_harmless_request_id_is_kept() {
-        let id = |text| request_id(&headers(&[("x-request-id", text)]));
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let id = |text| request_id(&headers(&[("x-request-id", text)]), now);
         assert_eq!(id("mobile-7:42"), "mobile-7:42");
         let long: &'static str = "a".repeat(129).leak();
         for text in ["", "a b", "a\tb", "<script>", "a\"b", long] {

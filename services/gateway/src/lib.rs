@@ -20,6 +20,7 @@ mod sessions;
 mod settings;
 mod upstream;
 mod wire;
+mod workers;
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ use crate::{
     record::Record,
     routes::Service,
     upstream::{SendError, Upstreams},
+    workers::WorkerIndex,
 };
 
 /// The services, and what is said to them.
@@ -24,6 +25,15 @@ pub(crate) struct Proxy {
     upstreams: Arc<Upstreams>,
     limits: BodyLimits,
     credential: (HeaderName, HeaderValue),
+}
+
+/// Where a request goes, and over whose connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Destination<'a> {
+    pub(crate) service: Service,
+    /// Normalised.
+    pub(crate) path: &'a str,
+    pub(crate) worker: WorkerIndex,
 }
 
 impl Proxy {
@@ -54,15 +64,19 @@ impl Proxy {
         Ok(())
     }
 
-    /// Sends `request` to `service` under `path`, which is normalised.
+    /// Sends `request` to where it belongs.
     pub(crate) async fn forward(
         &self,
         mut request: Request<Incoming>,
-        service: Service,
-        path: &str,
+        destination: Destination<'_>,
         is_peer_trusted: bool,
         record: &mut Record,
     ) -> Result<Response<ResponseBody>, Code> {
+        let Destination {
+            service,
+            path,
+            worker,
+        } = destination;
         record.upstream = Some(service.name());
         let request_id = HeaderValue::from_str(record.request_id()).or(Err(Code::BadRequest))?;
         Origin {
@@ -93,7 +107,7 @@ impl Proxy {
         *outgoing.headers_mut() = parts.headers;
 
         let upstream = self.upstreams.of(service);
-        let (response, lease) = match upstream.send(outgoing, &progress).await {
+        let (response, lease) = match upstream.send(outgoing, &progress, worker).await {
             Ok(answer) => answer,
             Err(error) => {
                 return Err(match progress.fault() {

@@ -5,11 +5,19 @@ mod local;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::ValueEnum;
 use domain::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
 pub(crate) use local::LocalWindows;
+
+// Names that are constants need not be taken apart again for each request.
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The name of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,6 +35,8 @@ pub(crate) struct Policy {
     pub(crate) name: &'static str,
     /// What clients see.
     label: &'static str,
+    /// The same in the words of `RateLimit-Policy`.
+    description: &'static str,
     limit: u32,
     pub(crate) window: Duration,
 }
@@ -52,12 +62,14 @@ const PRODUCTION: Policies = Policies {
     general: Policy {
         name: "production",
         label: "100-in-15min",
+        description: r#""100-in-15min"; q=100; w=900"#,
         limit: 100,
         window: Duration::from_mins(15),
     },
     guarded: Policy {
         name: "production-guarded",
         label: "30-in-15min",
+        description: r#""30-in-15min"; q=30; w=900"#,
         limit: 30,
         window: Duration::from_mins(15),
     },
@@ -67,12 +79,14 @@ const LOCAL: Policies = Policies {
     general: Policy {
         name: "local",
         label: "100000-in-1min",
+        description: r#""100000-in-1min"; q=100000; w=60"#,
         limit: 100_000,
         window: Duration::from_mins(1),
     },
     guarded: Policy {
         name: "local-guarded",
         label: "100000-in-1min",
+        description: r#""100000-in-1min"; q=100000; w=60"#,
         limit: 100_000,
         window: Duration::from_mins(1),
     },
@@ -115,33 +129,21 @@ impl Quota {
     /// Writes both families of headers: those of express-rate-limit, and those
     /// of draft-ietf-httpapi-ratelimit-headers-08.
     pub(crate) fn write(&self, now: Timestamp, headers: &mut HeaderMap) {
-        let Policy {
-            label,
-            limit,
-            window,
-            ..
-        } = self.policy;
-        let remaining = u64::from(*limit).saturating_sub(self.hit.count);
+        let policy = self.policy;
+        let remaining = u64::from(policy.limit).saturating_sub(self.hit.count);
         let reset_in = whole_seconds(self.hit.remaining);
         let reset_at = now
             .plus(self.hit.remaining + Duration::from_millis(999))
             .as_secs();
-        let mut set = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        set("x-ratelimit-limit", limit.to_string());
-        set("x-ratelimit-remaining", remaining.to_string());
-        set("x-ratelimit-reset", reset_at.to_string());
-        set(
-            "ratelimit-policy",
-            format!("\"{label}\"; q={limit}; w={}", window.as_secs()),
-        );
-        set(
-            "ratelimit",
-            format!("\"{label}\"; r={remaining}; t={reset_in}"),
-        );
+        headers.insert(LIMIT, HeaderValue::from(policy.limit));
+        headers.insert(REMAINING, HeaderValue::from(remaining));
+        headers.insert(RESET, HeaderValue::from(reset_at));
+        let description = HeaderValue::from_static(policy.description);
+        headers.insert(RATE_LIMIT_POLICY, description);
+        let state = format!("\"{}\"; r={remaining}; t={reset_in}", policy.label);
+        if let Ok(state) = HeaderValue::from_maybe_shared(Bytes::from(state)) {
+            headers.insert(RATE_LIMIT, state);
+        }
         if self.is_exceeded() {
             headers.insert(RETRY_AFTER, HeaderValue::from(reset_in.max(1)));
         }
@@ -178,6 +180,18 @@ mod tests {
             assert_eq!(headers[name], value, "{name}");
         }
         assert!(!headers.contains_key("retry-after"));
+    }
+
+    #[test]
+    fn policies_describe_themselves_as_they_are() {
+        for policies in [&PRODUCTION, &LOCAL] {
+            for policy in [&policies.general, &policies.guarded] {
+                let Policy { label, limit, .. } = policy;
+                let seconds = policy.window.as_secs();
+                let description = format!("\"{label}\"; q={limit}; w={seconds}");
+                assert_eq!(policy.description, description);
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The public port: accepting, the number of connections, the drain.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{self, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use metrics::{counter, gauge};
 use runtime::Shutdown;
@@ -12,9 +17,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connection::{self, ClientLimits},
+    connection::{self, Client, ClientLimits},
     door::Door,
     problem::Code,
+    workers::{Seat, Workers},
 };
 
 /// Connections that may wait to be accepted.
@@ -27,6 +33,7 @@ const EXHAUSTED: Duration = Duration::from_millis(50);
 /// Serves the public port.
 pub(crate) struct Server {
     door: Arc<Door>,
+    workers: Arc<Workers>,
     limits: ClientLimits,
     places: Arc<Semaphore>,
     waiting_room: Arc<Semaphore>,
@@ -48,12 +55,14 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 impl Server {
     pub(crate) fn new(
         door: Arc<Door>,
+        workers: Arc<Workers>,
         limits: ClientLimits,
         max_connections: usize,
         shutdown: Shutdown,
     ) -> Self {
         Self {
             door,
+            workers,
             limits,
             places: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
             waiting_room: Arc::new(Semaphore::new(TURNED_AWAY)),
@@ -81,7 +90,8 @@ impl Server {
 
     async fn accept(&self, listener: &TcpListener) {
         loop {
-            match listener.accept().await {
+            let accepted = listener.accept().await;
+            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
                 Ok((stream, peer)) => self.admit(stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept");
@@ -99,7 +109,7 @@ impl Server {
             match listener.accept() {
                 Ok((stream, peer)) => {
                     stream.set_nonblocking(true)?;
-                    self.admit(TcpStream::from_std(stream)?, peer);
+                    self.admit(stream, peer);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
@@ -107,20 +117,28 @@ impl Server {
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+    fn admit(&self, stream: net::TcpStream, peer: SocketAddr) {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            let seat = self.workers.seat();
+            let runtime = seat.runtime.clone();
+            let client = Client {
+                peer,
+                worker: seat.worker,
+            };
             let served = connection::serve(
                 stream,
-                peer,
+                client,
                 Arc::clone(&self.door),
                 self.limits,
                 self.closing.clone(),
             );
-            self.shutdown.spawn(counted(served, place));
+            self.shutdown
+                .spawn_on(counted(served, (place, seat)), &runtime);
         } else if let Ok(place) = Arc::clone(&self.waiting_room).try_acquire_owned() {
-            let refused = connection::refuse(stream, peer, Code::TooManyConnections);
             self.shutdown.spawn(async move {
-                refused.await;
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    connection::refuse(stream, peer, Code::TooManyConnections).await;
+                }
                 drop(place);
             });
         } else {
@@ -129,13 +147,13 @@ impl Server {
     }
 }
 
-async fn counted(served: impl Future<Output = ()>, place: OwnedSemaphorePermit) {
+async fn counted(served: impl Future<Output = ()>, places: (OwnedSemaphorePermit, Seat)) {
     let connections = gauge!("gateway_connections");
     connections.increment(1);
     // Also when the connection is dropped at the stop.
     let _count = OnDrop(move || connections.decrement(1));
     served.await;
-    drop(place);
+    drop(places);
 }
 
 struct OnDrop<F: FnMut()>(F);

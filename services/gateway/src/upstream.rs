@@ -21,7 +21,10 @@ use metrics::gauge;
 use runtime::Readiness;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::body::{BodyProgress, RequestBody};
+use crate::{
+    body::{BodyProgress, RequestBody},
+    workers::{PerWorker, WorkerIndex},
+};
 
 pub(crate) use all::Upstreams;
 use pool::{Connection, Pool, Sent};
@@ -58,7 +61,8 @@ struct Endpoint {
     /// Known not to take work. One that nothing is known of is tried.
     is_down: AtomicBool,
     in_flight: AtomicUsize,
-    pool: Arc<Pool>,
+    /// A connection is driven by the runtime that opened it.
+    pools: PerWorker<Arc<Pool>>,
 }
 
 /// Why there is no answer.
@@ -134,9 +138,14 @@ impl Upstream {
         &self,
         mut request: Request<RequestBody>,
         progress: &BodyProgress,
+        worker: WorkerIndex,
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         for endpoint in self.candidates() {
-            match endpoint.attempt(request, progress, self.timeouts).await {
+            let pool = endpoint.pools.of(worker);
+            match endpoint
+                .attempt(request, progress, self.timeouts, pool)
+                .await
+            {
                 Attempt::Answered(response, lease) => return Ok((response, lease)),
                 Attempt::Failed(error) => return Err(error),
                 Attempt::Unsent(unsent) => request = unsent,
@@ -196,7 +205,7 @@ impl Endpoint {
             address,
             is_down: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
-            pool: Arc::new(Pool::default()),
+            pools: PerWorker::default(),
         }
     }
 
@@ -212,7 +221,9 @@ impl Endpoint {
         }
         gauge!("gateway_upstream_up", "upstream" => self.service, "address" => self.address.to_string())
             .set(if is_down { 0.0 } else { 1.0 });
-        self.pool.set_open(!is_down);
+        for pool in self.pools.iter() {
+            pool.set_open(!is_down);
+        }
     }
 
     /// Sends over an idle connection, and when that turns out to be closed,
@@ -222,8 +233,9 @@ impl Endpoint {
         mut request: Request<RequestBody>,
         progress: &BodyProgress,
         timeouts: UpstreamTimeouts,
+        pool: &Arc<Pool>,
     ) -> Attempt {
-        if let Some(connection) = self.pool.take() {
+        if let Some(connection) = pool.take() {
             match self
                 .exchange(connection, request, progress, timeouts.response)
                 .await
@@ -232,7 +244,7 @@ impl Endpoint {
                 done => return done,
             }
         }
-        match timeout(timeouts.connect, Connection::open(self.address, &self.pool)).await {
+        match timeout(timeouts.connect, Connection::open(self.address, pool)).await {
             Ok(Ok(connection)) => {
                 self.exchange(connection, request, progress, timeouts.response)
                     .await

@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use bus::{JobPublisher, Publisher, Relay};
+use bus::{Consumer, JobPublisher, Publisher, Relay};
 use cache::Cache;
 use contracts::{
     posts::v1::{
-        counters_service_server::CountersServiceServer, likes_service_server::LikesServiceServer,
-        posts_service_server::PostsServiceServer,
+        counters_service_server::CountersServiceServer, feeds_service_server::FeedsServiceServer,
+        likes_service_server::LikesServiceServer, posts_service_server::PostsServiceServer,
     },
     rpc::RpcServer,
-    topology::LIKES,
+    topology::{LIKES, POSTS_EVENTS},
 };
 use runtime::{
     Clock, Readiness, Shutdown,
@@ -25,17 +25,27 @@ use web::{Authenticator, HttpServer, actix_web::web::Data};
 use crate::{
     Settings,
     apply_likes::ApplyLikes,
-    grpc::{CountersApi, LikesApi, PostsApi},
+    events::EventHandler,
+    feed_updates::FeedUpdates,
+    feeds::Feeds,
+    grpc::{CountersApi, FeedsApi, LikesApi, PostsApi},
     http,
     intents::Intents,
     likes::{Likes, Standings},
-    mongo::{LEASES, LikeCounts, LikeReads, LikeWrites, OUTBOX, PostCounts, PostStore},
+    mongo::{
+        FanoutModes, LEASES, LikeCounts, LikeReads, LikeWrites, OUTBOX, PostCounts, PostStore,
+    },
     people::People,
+    post_cache::PostCache,
     posts::Posts,
 };
 
 /// Tokens that the service remembers as verified.
 const REMEMBERED_TOKENS: usize = 10_000;
+
+/// Events that are handled at a time, and that wait for their turn here.
+const EVENTS_AT_ONCE: usize = 4;
+const EVENTS_AHEAD: u16 = 16;
 
 /// The service with its ports taken, not yet serving.
 pub struct App {
@@ -87,9 +97,14 @@ impl App {
             shutdown: shutdown.clone(),
             runtime: Handle::current(),
         };
+        let stored = PostStore::new(&store, counts.clone(), outbox.clone());
+        let people = People::connect(&settings, &cache)?;
+        let modes = FanoutModes::new(&store, outbox.clone());
         let posts = Posts {
-            store: PostStore::new(&store, counts.clone(), outbox.clone()),
-            people: People::connect(&settings)?,
+            cached: PostCache::new(&stored, &cache),
+            feeds: Feeds::new(&cache, modes, &stored, &people, settings.timeline_length),
+            store: stored,
+            people,
             likes,
             standings: Standings::new(settings.like_check_ttl, Arc::clone(&clock)),
             clock: Arc::clone(&clock),
@@ -170,10 +185,26 @@ impl App {
 
         let apply_likes = ApplyLikes::new(
             LikeWrites::new(&store, outbox.clone()),
+            posts.cached.clone(),
             intents.clone(),
             Arc::clone(&posts.clock),
             shutdown.clone(),
         );
+        let updates = FeedUpdates {
+            feeds: posts.feeds.clone(),
+            store: posts.store.clone(),
+            people: posts.people.clone(),
+            clock: Arc::clone(&posts.clock),
+            fanout_limit: settings.fanout_limit,
+        };
+        let events = EventHandler {
+            updates: updates.clone(),
+            posts: posts.cached.clone(),
+            publisher: publisher.clone(),
+        };
+        let consumer = Consumer::new(&settings.amqp, POSTS_EVENTS, EVENTS_AHEAD);
+        let consumer = consumer.at_once(EVENTS_AT_ONCE);
+        shutdown.spawn(consumer.run(shutdown.clone(), events));
         let relay = Relay {
             outbox,
             lease: Lease::new(&store, LEASES, "relay"),
@@ -184,25 +215,17 @@ impl App {
         shutdown.spawn_until_drain(store.clone().watch(readiness.clone()));
         shutdown.spawn_until_drain(cache.watch(readiness.clone()));
         shutdown.spawn_until_drain(posts.likes.clone().watch());
-        let people = posts.people.clone();
-        shutdown.spawn_until_drain(follow_keys(Arc::clone(&verifier), async move || {
-            people.keys().await
-        }));
-        shutdown.spawn_until_drain({
-            let readiness = readiness.clone();
-            async move {
-                first_keys(&verifier).await;
-                readiness.set_started();
-            }
-        });
+        learn_keys(&posts.people, verifier, &readiness, &shutdown);
 
         let counters = CountersServiceServer::new(CountersApi {
             posts: posts.store.clone(),
+            cached: posts.cached.clone(),
             counts,
             likes: LikeCounts::new(&store),
             clock: Arc::clone(&posts.clock),
         });
         let likes = LikesServiceServer::new(LikesApi { likes: apply_likes });
+        let feeds = FeedsServiceServer::new(FeedsApi { updates });
         let service = PostsServiceServer::new(PostsApi {
             store: posts.store.clone(),
         });
@@ -210,6 +233,7 @@ impl App {
             routes
                 .add_service(service)
                 .add_service(counters)
+                .add_service(feeds)
                 .add_service(likes);
         };
         self.grpc
@@ -236,4 +260,22 @@ impl App {
         );
         shutdown.run_to_end(lifecycle).await
     }
+}
+
+/// The service is ready once it has the keys of access tokens.
+fn learn_keys(
+    people: &People,
+    verifier: Arc<Verifier>,
+    readiness: &Readiness,
+    shutdown: &Shutdown,
+) {
+    let people = people.clone();
+    shutdown.spawn_until_drain(follow_keys(Arc::clone(&verifier), async move || {
+        people.keys().await
+    }));
+    let readiness = readiness.clone();
+    shutdown.spawn_until_drain(async move {
+        first_keys(&verifier).await;
+        readiness.set_started();
+    });
 }

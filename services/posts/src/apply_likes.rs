@@ -5,7 +5,7 @@ mod decide;
 
 use std::{sync::Arc, time::Instant};
 
-use domain::Timestamp;
+use domain::{PostId, Timestamp};
 use runtime::{Clock, Shutdown};
 use store::StoreError;
 use tokio::sync::Semaphore;
@@ -16,6 +16,7 @@ pub(crate) use decide::{Changes, Stored, Tombstone, Versioned, decide};
 use crate::{
     intents::{AppliedLike, Intents},
     mongo::LikeWrites,
+    post_cache::PostCache,
 };
 
 /// Calls whose intents are settled behind their answer, at a time.
@@ -24,6 +25,7 @@ const SETTLED_BEHIND: usize = 16;
 /// Stores what people think of posts.
 pub(crate) struct ApplyLikes {
     likes: LikeWrites,
+    posts: PostCache,
     intents: Intents,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
@@ -44,12 +46,14 @@ pub(crate) struct Outcomes {
 impl ApplyLikes {
     pub(crate) fn new(
         likes: LikeWrites,
+        posts: PostCache,
         intents: Intents,
         clock: Arc<dyn Clock>,
         shutdown: Shutdown,
     ) -> Self {
         Self {
             likes,
+            posts,
             intents,
             clock,
             shutdown,
@@ -73,7 +77,11 @@ impl ApplyLikes {
         // Also of those that change nothing: what was wanted is decided by now.
         let decided: Vec<AppliedLike> = jobs.iter().map(SetLike::intent).collect();
         let now: Timestamp = self.clock.now();
-        let outcomes = self.likes.apply(partition, Batch::new(jobs), now).await?;
+        let batch = Batch::new(jobs);
+        let posts: Vec<PostId> = batch.by_post().map(|(post, _)| post).collect();
+        let outcomes = self.likes.apply(partition, batch, now).await?;
+        // Also if nothing was: who applied it may have died over it.
+        self.posts.changed(&posts).await;
         metrics::histogram!("likes_apply_duration_seconds").record(began.elapsed());
         outcomes.count();
         self.settle(decided).await;

@@ -34,7 +34,7 @@ pub async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()>
             let telemetry = Telemetry::init("posts", &settings.telemetry)?;
             let metrics = telemetry.render_metrics();
             let app = App::build(*settings, shutdown, Arc::new(SystemClock), metrics).await?;
-            let ended = app.run().await;
+            let ended = Box::pin(app.run()).await;
             telemetry.flush().await;
             ended
         }
@@ -55,7 +55,7 @@ async fn check(settings: &Settings) -> anyhow::Result<()> {
     cache.ping().await.context("redis does not answer")?;
     let publisher = Publisher::new(&settings.amqp, "posts check");
     publisher.ping().await.context("rabbitmq does not answer")?;
-    let people = People::connect(settings)?;
+    let people = People::connect(settings, &cache)?;
     people.keys().await.context("auth does not answer")?;
     writeln!(io::stdout(), "ok")?;
     Ok(())

@@ -1,4 +1,5 @@
 use bus::BusError;
+use cache::CacheError;
 use contracts::kind_of;
 use domain::ErrorKind;
 use store::StoreError;
@@ -35,6 +36,12 @@ pub enum PostError {
     /// The broker did not confirm a job.
     #[error("job not accepted")]
     Queue(#[from] BusError),
+    /// Redis, where it cannot be done without.
+    #[error("redis failed")]
+    Cache(#[from] CacheError),
+    /// What another service says has no meaning here.
+    #[error("{0} cannot be read")]
+    Unreadable(&'static str),
     /// auth did not answer, or not as agreed.
     #[error("auth failed")]
     Auth(#[source] Box<Status>),
@@ -46,11 +53,14 @@ pub enum PostError {
 impl Failure for PostError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidFields(_) | Self::IdempotencyKeyReused => ErrorKind::Invalid,
+            Self::InvalidFields(_) | Self::IdempotencyKeyReused | Self::Unreadable(_) => {
+                ErrorKind::Invalid
+            }
             Self::AccountNotActive | Self::NotYourPost => ErrorKind::Forbidden,
             Self::PostNotFound | Self::UserNotFound | Self::AccountPrivate => ErrorKind::NotFound,
             Self::Store(error) => error.kind(),
             Self::Queue(_) => ErrorKind::Unavailable,
+            Self::Cache(error) => error.kind(),
             Self::Auth(status) => match kind_of(status) {
                 // What we asked is wrong.
                 ErrorKind::Invalid | ErrorKind::Unauthenticated => ErrorKind::Internal,
@@ -69,9 +79,12 @@ impl Failure for PostError {
             Self::UserNotFound => "user_not_found",
             Self::AccountPrivate => "account_private",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::Store(_) | Self::Queue(_) | Self::Auth(_) | Self::Answer(_) => {
-                self.kind().as_str()
-            }
+            Self::Store(_)
+            | Self::Queue(_)
+            | Self::Cache(_)
+            | Self::Unreadable(_)
+            | Self::Auth(_)
+            | Self::Answer(_) => self.kind().as_str(),
         }
     }
 
@@ -84,14 +97,17 @@ impl Failure for PostError {
             Self::UserNotFound => "there is no such user",
             Self::AccountPrivate => "the posts of this account are for its followers",
             Self::IdempotencyKeyReused => "this idempotency key was used for another request",
-            Self::Store(_) | Self::Queue(_) | Self::Auth(_) | Self::Answer(_) => {
-                match self.kind() {
-                    ErrorKind::Unavailable | ErrorKind::Timeout => {
-                        "a server that this needs is down, try again in a moment"
-                    }
-                    _ => "the request could not be handled",
+            Self::Store(_)
+            | Self::Queue(_)
+            | Self::Cache(_)
+            | Self::Unreadable(_)
+            | Self::Auth(_)
+            | Self::Answer(_) => match self.kind() {
+                ErrorKind::Unavailable | ErrorKind::Timeout => {
+                    "a server that this needs is down, try again in a moment"
                 }
-            }
+                _ => "the request could not be handled",
+            },
         }
         .to_owned()
     }

@@ -1,92 +1,142 @@
-//! Posts as lists, newest first: the home feed and an author's page.
+//! The home feed: the posts of a viewer and of everybody whom they follow,
+//! newest first.
+//!
+//! A page comes from where it was kept, or is made: from the viewer's timeline
+//! and the authors that are merged into it, or from MongoDB, where the
+//! timeline does not reach or Redis is not there. Whichever way it came, it
+//! has what `domain::visibility` allows and nothing else.
 
-use std::collections::HashMap;
+mod candidates;
+mod making;
+
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{PostId, UserId, visibility::Sight};
-use web::Paging;
+use web::{LIMIT_DEFAULT, Paging, Start, actix_web::web::Bytes};
 
 use crate::{
     PostError,
+    feed_pages::{Found, KeptPage, Making},
+    likes::LikesSeen,
+    lists::Page,
     mongo::Position,
-    people::Sights,
-    posts::{Posts, SeenPost},
+    posts::Posts,
 };
 
-/// A part of a list of posts.
-pub(crate) struct Page {
-    pub(crate) posts: Vec<SeenPost>,
-    /// Where it goes on, if it does.
-    pub(crate) next: Option<Position>,
+/// Writes a page as clients get it.
+pub(crate) type Show = fn(Page, &Paging<Position>) -> Result<Vec<u8>, serde_json::Error>;
+
+/// The sight that decides what is in a feed.
+const fn sight(is_deleted: bool) -> Sight {
+    Sight::Feed { is_deleted }
+}
+
+/// A page of a feed, ready to be sent but for what its reader has just asked for.
+pub(crate) struct Feed {
+    pub(crate) json: Bytes,
+    /// The likes of those of its posts that are not as in `json`.
+    pub(crate) changed: HashMap<PostId, LikesSeen>,
+    /// Whether it was kept.
+    pub(crate) is_hit: bool,
 }
 
 impl Posts {
-    /// The posts of `viewer` and of everybody whom they follow.
+    /// A page of the feed of `viewer`. Those with the usual number of posts are
+    /// kept for a minute.
     pub(crate) async fn feed(
         &self,
         viewer: UserId,
         paging: &Paging<Position>,
-    ) -> Result<Page, PostError> {
-        let sight = |is_deleted| Sight::Feed { is_deleted };
-        let sights = self.people.followees(viewer).await?;
-        let authors = sights.everybody(sight(false));
-        self.page(viewer, &sights, &authors, sight, paging).await
-    }
-
-    /// The posts of one author as `viewer` sees them.
-    pub(crate) async fn by_author(
-        &self,
-        viewer: UserId,
-        author: UserId,
-        paging: &Paging<Position>,
-    ) -> Result<Page, PostError> {
-        let sight = |is_deleted| Sight::Content { is_deleted };
-        let sights = self.people.related(viewer, &[author]).await?;
-        let person = sights.of(author, Sight::Profile);
-        let person = person.ok_or(PostError::UserNotFound)?;
-        if sights.of(author, sight(false)).is_none() {
-            return Err(if person.is_blocked() {
-                PostError::UserNotFound
-            } else {
-                PostError::AccountPrivate
-            });
-        }
-        self.page(viewer, &sights, &[author], sight, paging).await
-    }
-
-    /// The list goes by position, so that what is deleted or edited while
-    /// somebody pages shifts nothing.
-    async fn page(
-        &self,
-        viewer: UserId,
-        sights: &Sights,
-        authors: &[UserId],
-        sight: impl Fn(bool) -> Sight,
-        paging: &Paging<Position>,
-    ) -> Result<Page, PostError> {
-        let end = paging.skipped() + paging.limit;
-        let after = paging.after().copied();
-        let mut positions = self.store.newest(authors, after, end + 1).await?;
-        let has_more = positions.len() > end;
-        positions.truncate(end);
-        let next = positions.last().copied().filter(|_| has_more);
-        let ids: Vec<PostId> = positions
-            .into_iter()
-            .skip(paging.skipped())
-            .map(|Position(_, id)| id)
-            .collect();
-        let intents = self.likes.intents.of(viewer, &ids).await;
-        let found = self.store.find_many(&ids).await?;
-        let mut found: HashMap<_, _> = found.into_iter().map(|post| (post.id, post)).collect();
-        let seen = ids.iter().filter_map(|id| {
-            let post = found.remove(id)?;
-            // Since the list was read it may have been deleted.
-            let sight = sight(post.deleted_at.is_some());
-            let author = sights.of(post.user_id, sight)?.clone();
-            Some((post, author))
-        });
-        Ok(Page {
-            posts: self.with_likes(viewer, &intents, seen.collect()).await?,
-            next,
+        show: Show,
+    ) -> Result<Feed, PostError> {
+        let number = usual(paging);
+        let found = match number {
+            Some(number) => self.feeds.pages.find(viewer, number).await,
+            None => None,
+        };
+        let has_intents = found.as_ref().is_none_or(|found| found.has_intents);
+        let (page, is_hit) = match (number, found) {
+            (
+                _,
+                Some(Found {
+                    page: Some(kept), ..
+                }),
+            ) => (Arc::new(kept), true),
+            (Some(number), Some(Found { making, .. })) => {
+                let made = self.make_once(viewer, number, making, paging, show);
+                (made.await?, false)
+            }
+            _ => (Arc::new(self.make(viewer, paging, show).await?), false),
+        };
+        let cache = if is_hit { "hit" } else { "miss" };
+        metrics::counter!("feed_pages_total", "cache" => cache).increment(1);
+        Ok(Feed {
+            changed: self.changed_likes(viewer, &page, has_intents).await,
+            json: page.json.clone(),
+            is_hit,
         })
+    }
+
+    /// Makes a page and keeps it, once for all who want it on this occasion
+    /// (single flight).
+    async fn make_once(
+        &self,
+        viewer: UserId,
+        number: usize,
+        making: Making,
+        paging: &Paging<Position>,
+        show: Show,
+    ) -> Result<Arc<KeptPage>, PostError> {
+        let flight = (viewer, number, making.occasion());
+        let flights = &self.feeds.flights;
+        let place = match flights.get_value_or_guard_async(&flight).await {
+            Ok(page) => return Ok(page),
+            Err(place) => place,
+        };
+        let page = Arc::new(self.make(viewer, paging, show).await?);
+        let stored = self.feeds.pages.store(viewer, number, &making, &page).await;
+        if let Err(error) = stored {
+            tracing::debug!(%error, "page of a feed not kept");
+        }
+        // Who waits has it now; nobody else is to get it from here. It fails
+        // only if the place is not there any more.
+        let _ = place.insert(Arc::clone(&page));
+        flights.remove(&flight);
+        Ok(page)
+    }
+
+    /// What `viewer` has asked for the posts of a page that is not in it, and
+    /// notes that they have seen them.
+    async fn changed_likes(
+        &self,
+        viewer: UserId,
+        page: &KeptPage,
+        has_intents: bool,
+    ) -> HashMap<PostId, LikesSeen> {
+        let intents = if has_intents {
+            let ids: Vec<PostId> = page.posts.iter().map(|post| post.id).collect();
+            self.likes.intents.of(viewer, &ids).await
+        } else {
+            HashMap::new()
+        };
+        let mut changed = HashMap::new();
+        for post in &page.posts {
+            self.standings.note(viewer, post.id, post.others);
+            if let Some(intent) = intents.get(&post.id)
+                && intent.version > post.version
+            {
+                let wanted = LikesSeen::wanted(post.others, intent.reaction.clone());
+                changed.insert(post.id, wanted);
+            }
+        }
+        changed
+    }
+}
+
+/// The number of the page, if it is one of those that are kept.
+fn usual(paging: &Paging<Position>) -> Option<usize> {
+    match paging.start {
+        Start::Page(number) if paging.limit == LIMIT_DEFAULT => Some(number),
+        _ => None,
     }
 }

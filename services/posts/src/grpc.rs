@@ -1,6 +1,7 @@
 //! The internal API: `anufy.posts.v1`.
 
 mod counters;
+mod feeds;
 mod likes;
 mod posts;
 
@@ -8,6 +9,7 @@ use tonic::Status;
 use web::Failure;
 
 pub(crate) use counters::CountersApi;
+pub(crate) use feeds::FeedsApi;
 pub(crate) use likes::LikesApi;
 pub(crate) use posts::PostsApi;
 

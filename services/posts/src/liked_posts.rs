@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::{PostId, UserId, visibility::Sight};
 use web::{Filling, Paging};
 
-use crate::{PostError, feed::Page, mongo::Position, people::Person, posts::Posts};
+use crate::{PostError, lists::Page, mongo::Position, people::Person, posts::Posts};
 
 impl Posts {
     /// The posts that `viewer` likes, what they liked last first, as far as
@@ -48,7 +48,7 @@ impl Posts {
         viewer: UserId,
         ids: &[PostId],
     ) -> Result<HashMap<PostId, (domain::Post, Person)>, PostError> {
-        let posts = self.store.find_many(ids).await?;
+        let posts = self.cached.find_many(ids).await?;
         let authors: Vec<UserId> = posts.iter().map(|post| post.user_id).collect();
         let sights = self.people.related(viewer, &authors).await?;
         let visible = posts.into_iter().filter_map(|post| {

@@ -43,55 +43,99 @@ pub(crate) struct LikesSeen {
     pub(crate) own: Option<Reaction>,
 }
 
+/// The likes of a post as they are stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoredLikes {
+    /// How many there are, and the own one.
+    pub(crate) likes: LikesSeen,
+    /// Of the last change of mind of whoever looks that is in them, as far as
+    /// that is known.
+    pub(crate) version: i64,
+}
+
 impl LikesSeen {
     /// How many others like it.
     pub(crate) fn others(&self) -> i64 {
         self.count - i64::from(self.own.is_some())
     }
 
-    /// What `moment` says of `post`, changed by what has been asked for since.
-    fn new(moment: &Moment, post: &Post, intent: Option<&Intent>) -> Self {
-        let stored = Self {
-            count: moment.count(post.id).unwrap_or(post.likes_count),
-            own: moment.own(post.id).map(|like| like.reaction.clone()),
-        };
-        match intent.filter(|intent| intent.version > moment.version(post.id)) {
-            Some(intent) => Self {
-                count: stored.others() + i64::from(intent.reaction.is_some()),
-                own: intent.reaction.clone(),
+    /// What is seen when `others` like it and whoever looks wants `own`.
+    pub(crate) fn wanted(others: i64, own: Option<Reaction>) -> Self {
+        Self {
+            count: others + i64::from(own.is_some()),
+            own,
+        }
+    }
+}
+
+impl StoredLikes {
+    /// What `moment` says of `post`.
+    fn of(moment: &Moment, post: &Post) -> Self {
+        Self {
+            likes: LikesSeen {
+                count: moment.count(post.id).unwrap_or(post.likes_count),
+                own: moment.own(post.id).map(|like| like.reaction.clone()),
             },
-            None => stored,
+            version: moment.version(post.id),
+        }
+    }
+
+    /// Changed by what was asked for since.
+    pub(crate) fn seen(self, intent: Option<&Intent>) -> LikesSeen {
+        match intent.filter(|intent| intent.version > self.version) {
+            Some(intent) => LikesSeen::wanted(self.likes.others(), intent.reaction.clone()),
+            None => self.likes,
         }
     }
 }
 
 impl Likes {
     /// The likes of `posts` as `viewer` sees them: what is stored, and over it
-    /// what they have asked for since. Their `intents` are read before the posts
-    /// are, so that a like that is stored in between is not missed by both.
+    /// what they have asked for since. An intent lives for two minutes after it is
+    /// stored, so that none is missed by both, whichever was read first.
     pub(crate) async fn seen(
         &self,
         viewer: UserId,
         intents: &HashMap<PostId, Intent>,
         posts: &[Post],
     ) -> Result<HashMap<PostId, LikesSeen>, StoreError> {
+        let stored = self.stored(viewer, intents, posts).await?;
+        let seen = stored
+            .into_iter()
+            .map(|(id, stored)| (id, stored.seen(intents.get(&id))));
+        Ok(seen.collect())
+    }
+
+    /// The likes of `posts` as they are stored. Of those that `viewer` has
+    /// lately asked something for, count and own like are of one moment.
+    pub(crate) async fn stored(
+        &self,
+        viewer: UserId,
+        intents: &HashMap<PostId, Intent>,
+        posts: &[Post],
+    ) -> Result<HashMap<PostId, StoredLikes>, StoreError> {
         let ids = posts.iter().map(|post| post.id);
         let (asked, quiet): (Vec<_>, Vec<_>) = ids.partition(|id| intents.contains_key(id));
         let (own, moment) = tokio::try_join!(
             self.stored.own(viewer, &quiet),
             self.stored.moment(viewer, &asked)
         )?;
-        let seen = posts.iter().map(|post| {
-            let likes = match intents.get(&post.id) {
-                Some(intent) => LikesSeen::new(&moment, post, Some(intent)),
-                None => LikesSeen {
-                    count: post.likes_count,
-                    own: own.get(&post.id).map(|like| like.reaction.clone()),
-                },
+        let stored = posts.iter().map(|post| {
+            let stored = if intents.contains_key(&post.id) {
+                StoredLikes::of(&moment, post)
+            } else {
+                let own = own.get(&post.id);
+                StoredLikes {
+                    version: own.map(|like| like.version).unwrap_or_default(),
+                    likes: LikesSeen {
+                        count: post.likes_count,
+                        own: own.map(|like| like.reaction.clone()),
+                    },
+                }
             };
-            (post.id, likes)
+            (post.id, stored)
         });
-        Ok(seen.collect())
+        Ok(stored.collect())
     }
 
     /// What `user_id` has asked for by `intents` and MongoDB does not say yet.

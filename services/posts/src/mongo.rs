@@ -3,6 +3,7 @@
 
 mod authors;
 mod counts;
+mod fanout_modes;
 mod indexes;
 mod like_counts;
 mod like_reads;
@@ -13,6 +14,7 @@ mod timeline;
 
 pub(crate) use authors::authors_after;
 pub(crate) use counts::{CountMismatch, PostCounts};
+pub(crate) use fanout_modes::{FanoutMode, FanoutModes, FanoutState};
 pub(crate) use indexes::{LEASES, OUTBOX};
 pub(crate) use like_counts::{LikeCounts, LikeMismatch};
 pub(crate) use like_reads::{LikeChunk, LikeReads, LikerPosition, Moment};

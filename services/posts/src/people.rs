@@ -1,13 +1,18 @@
 //! The accounts behind posts and what stands between them, asked of auth,
-//! their owner. Every read asks here who may see what.
+//! their owner, and kept in Redis until it changes. Every read asks here who may
+//! see what.
+
+mod follows;
+mod kept;
 
 use std::{collections::HashMap, time::Duration};
 
+use cache::{Aside, Cache, CacheError, keys};
 use contracts::{
     auth::v1::{
-        GetKeysRequest, GetRelationsRequest, RelatedUser, StreamFolloweesRequest,
+        GetKeysRequest, GetRelationsRequest, GetRelationsResponse, GetUsersRequest, RelatedUser,
         relations_service_client::RelationsServiceClient,
-        sessions_service_client::SessionsServiceClient,
+        sessions_service_client::SessionsServiceClient, users_service_client::UsersServiceClient,
     },
     kind_of,
     rpc::{Caller, CallerChannel},
@@ -16,18 +21,26 @@ use domain::{
     ErrorKind, UserId, UserStatus,
     visibility::{Author, Relation, Sight, Viewer, is_visible},
 };
-use tokio::time::timeout;
+use futures_util::future::try_join_all;
 use tonic::Status;
 
+use kept::Kept;
+
 use crate::{PostError, Settings};
+
+/// Accounts that auth tells of in one call.
+const ASKED: usize = 1_000;
 
 /// The people that auth knows.
 #[derive(Clone)]
 pub(crate) struct People {
     sessions: SessionsServiceClient<CallerChannel>,
     relations: RelationsServiceClient<CallerChannel>,
+    users: UsersServiceClient<CallerChannel>,
     /// For a whole stream: the deadline of its call ends with the first message.
     stream_deadline: Duration,
+    cache: Cache,
+    aside: Aside,
 }
 
 /// Somebody who looks, and accounts as they stand to them.
@@ -49,13 +62,16 @@ pub(crate) struct Person {
 
 impl People {
     /// Prepares the way to auth, which need not be up.
-    pub(crate) fn connect(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn connect(settings: &Settings, cache: &Cache) -> anyhow::Result<Self> {
         let credential = &settings.credential.service_credential;
         let channel = Caller::channel(&settings.auth_grpc_url, credential, settings.auth_timeout)?;
         Ok(Self {
             sessions: SessionsServiceClient::new(channel.clone()),
-            relations: RelationsServiceClient::new(channel),
+            relations: RelationsServiceClient::new(channel.clone()),
+            users: UsersServiceClient::new(channel),
             stream_deadline: settings.auth_timeout * 2,
+            cache: cache.clone(),
+            aside: Aside::new(cache),
         })
     }
 
@@ -65,67 +81,70 @@ impl People {
         Ok(answer.into_inner().jwks_json)
     }
 
-    /// The accounts `ids`, at most 1,000, as `viewer` stands to them; accounts
-    /// that do not exist are left out. Refuses a viewer whose account is not active.
+    /// How many follow `id`, as auth counts them now; `None` if there is no such account.
+    pub(crate) async fn followers_count(&self, id: UserId) -> Result<Option<i64>, PostError> {
+        let request = GetUsersRequest {
+            user_ids: vec![id.to_string()],
+        };
+        let answer = self.users.clone().get_users(request).await;
+        let users = answer.map_err(refused)?.into_inner().users;
+        Ok(users.first().map(|user| user.followers_count))
+    }
+
+    /// The accounts `ids` as `viewer` stands to them; accounts that do not
+    /// exist are left out. Refuses a viewer whose account is not active.
     pub(crate) async fn related(
         &self,
         viewer_id: UserId,
         ids: &[UserId],
     ) -> Result<Sights, PostError> {
+        let mut kept = Kept::read(&self.aside, viewer_id, ids).await;
+        let missing = kept.missing();
+        if !missing.is_empty() {
+            let calls = missing.chunks(ASKED).map(|ids| self.ask(viewer_id, ids));
+            let answers = try_join_all(calls).await?;
+            kept.complete(&self.aside, answers).await;
+        }
+        let viewer = kept.viewer().ok_or_else(unreadable)?;
+        if UserStatus::from(viewer.status()) != UserStatus::Active {
+            return Err(PostError::AccountNotActive);
+        }
+        let viewer = Viewer {
+            id: viewer_id,
+            role: viewer.role().into(),
+        };
+        let people = kept.into_people().map(|related| {
+            let person = Person::read(related)?;
+            Ok((person.id(), person))
+        });
+        Ok(Sights {
+            viewer,
+            people: people.collect::<Result<_, PostError>>()?,
+        })
+    }
+
+    async fn ask(
+        &self,
+        viewer_id: UserId,
+        ids: &[UserId],
+    ) -> Result<GetRelationsResponse, PostError> {
         let request = GetRelationsRequest {
             viewer_id: viewer_id.to_string(),
             user_ids: ids.iter().map(ToString::to_string).collect(),
         };
         let answer = self.relations.clone().get_relations(request).await;
-        let answer = answer.map_err(refused)?.into_inner();
-        let viewer = answer.viewer.ok_or_else(unreadable)?;
-        if UserStatus::from(viewer.status()) != UserStatus::Active {
-            return Err(PostError::AccountNotActive);
-        }
-        let people = answer.users.into_iter().map(Person::read);
-        Ok(Sights {
-            viewer: viewer.as_viewer(viewer_id),
-            people: people.collect::<Result<_, _>>()?,
-        })
+        Ok(answer.map_err(refused)?.into_inner())
     }
 
-    /// `viewer` and everybody whom they follow.
-    pub(crate) async fn followees(&self, viewer_id: UserId) -> Result<Sights, PostError> {
-        let own = [viewer_id];
-        let (mut sights, followees) = tokio::try_join!(
-            self.related(viewer_id, &own),
-            self.stream_followees(viewer_id)
-        )?;
-        sights.people.extend(followees);
-        Ok(sights)
+    /// Forgets an account, which has changed.
+    pub(crate) async fn forget_user(&self, id: UserId) -> Result<(), CacheError> {
+        cache::forget(&self.cache, &[keys::user(id)]).await
     }
 
-    async fn stream_followees(
-        &self,
-        viewer_id: UserId,
-    ) -> Result<HashMap<UserId, Person>, PostError> {
-        let request = StreamFolloweesRequest {
-            user_id: viewer_id.to_string(),
-        };
-        let mut relations = self.relations.clone();
-        let collect = async {
-            let mut people = HashMap::new();
-            let answer = relations.stream_followees(request).await;
-            let mut chunks = answer.map_err(refused)?.into_inner();
-            while let Some(chunk) = chunks.message().await.map_err(refused)? {
-                for user in chunk.users {
-                    let (id, person) = Person::read(user)?;
-                    people.insert(id, person);
-                }
-            }
-            Ok(people)
-        };
-        let collected = timeout(self.stream_deadline, collect).await;
-        collected.unwrap_or_else(|_elapsed| {
-            Err(refused(Status::deadline_exceeded(
-                "followees took too long",
-            )))
-        })
+    /// Forgets what stands between two accounts, both ways: it has changed.
+    pub(crate) async fn forget_relation(&self, a: UserId, b: UserId) -> Result<(), CacheError> {
+        let both = [keys::relation(a, b), keys::relation(b, a)];
+        cache::forget(&self.cache, &both).await
     }
 }
 
@@ -153,18 +172,17 @@ impl Person {
         self.relation.blocking
     }
 
-    fn read(related: RelatedUser) -> Result<(UserId, Self), PostError> {
+    fn read(related: RelatedUser) -> Result<Self, PostError> {
         let user = related.user.ok_or_else(unreadable)?;
         let author = user.as_author().map_err(|_invalid| unreadable())?;
-        let person = Self {
+        Ok(Self {
             author,
             relation: related.relation.map(Relation::from).unwrap_or_default(),
             username: user.username,
             full_name: user.full_name,
             avatar_url: user.avatar_url,
             is_verified: user.is_verified,
-        };
-        Ok((author.id, person))
+        })
     }
 }
 
@@ -181,46 +199,4 @@ fn unreadable() -> PostError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use clap::Parser;
-    use tokio::net::TcpListener;
-    use web::Failure;
-
-    use super::*;
-    use crate::Command;
-
-    #[tokio::test]
-    async fn who_hangs_is_not_waited_for() {
-        // Connections are taken by the system, and nobody answers.
-        let auth = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("--auth-grpc-url=http://{}", auth.local_addr().unwrap());
-        let command = Command::try_parse_from([
-            "posts",
-            "serve",
-            "--auth-timeout=100ms",
-            &url,
-            "--mongodb-uri=mongodb://unused",
-            "--redis-url=redis://unused",
-            "--amqp-url=amqp://unused",
-            "--service-credential=0123456789abcdef0123456789abcdef",
-        ]);
-        let Command::Serve(settings) = command.unwrap() else {
-            panic!("not what was asked for");
-        };
-        let people = People::connect(&settings).unwrap();
-        let began = Instant::now();
-        let viewer = UserId::generate();
-        for refused in [
-            people.related(viewer, &[]).await,
-            people.followees(viewer).await,
-        ] {
-            let Err(error) = refused else {
-                panic!("nobody can have answered");
-            };
-            assert_eq!(error.code(), "unavailable");
-        }
-        assert!(began.elapsed() < Duration::from_secs(5));
-    }
-}
+mod tests;

@@ -3,24 +3,29 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bson::oid::ObjectId;
+use cache::CacheError;
 use domain::{Post, PostId, UserId, visibility::Sight};
 use runtime::Clock;
-use store::{IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotentAnswer};
+use store::{IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotentAnswer, StoreError};
 
 use crate::{
     PostError,
     drafts::{Draft, Revision},
+    feeds::Feeds,
     intents::Intent,
     likes::{Likes, LikesSeen, Standings},
-    mongo::PostStore,
+    mongo::{Position, PostStore},
     people::{People, Person, Sights},
+    post_cache::PostCache,
 };
 
 /// The posts of the product.
 #[derive(Clone)]
 pub(crate) struct Posts {
     pub(crate) store: PostStore,
+    pub(crate) cached: PostCache,
     pub(crate) people: People,
+    pub(crate) feeds: Feeds,
     pub(crate) likes: Likes,
     pub(crate) standings: Standings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -83,7 +88,11 @@ impl Posts {
         })?;
         let record = repeatable.as_ref().map(|it| it.record(&post, &answer));
         match (self.store.insert(&post, record).await, &repeatable) {
-            (Ok(()), _) => Ok(answer),
+            (Ok(()), _) => {
+                let position = Position(post.created_at(), post.id);
+                noted(self.feeds.note_post(author, position).await);
+                Ok(answer)
+            }
             // The same request, sent twice at a time, was faster.
             (Err(error), Some(again)) if error.duplicate_index() == Some(IDEMPOTENCY_INDEX) => {
                 self.answered(author, again).await?.ok_or(error.into())
@@ -108,23 +117,38 @@ impl Posts {
 
     /// A post as `viewer` sees it.
     pub(crate) async fn get(&self, viewer: UserId, id: PostId) -> Result<SeenPost, PostError> {
-        let seen = self.look(viewer, id).await;
+        self.look(viewer, id, self.cached.find(id)).await
+    }
+
+    /// The post that `find` brings, as `viewer` sees it.
+    async fn look(
+        &self,
+        viewer: UserId,
+        id: PostId,
+        find: impl Future<Output = Result<Option<Post>, StoreError>>,
+    ) -> Result<SeenPost, PostError> {
+        let seen = self.show_found(viewer, id, find).await;
         if let Err(PostError::PostNotFound | PostError::AccountNotActive) = seen {
             self.standings.forget(viewer, id);
         }
         seen
     }
 
-    async fn look(&self, viewer: UserId, id: PostId) -> Result<SeenPost, PostError> {
+    async fn show_found(
+        &self,
+        viewer: UserId,
+        id: PostId,
+        find: impl Future<Output = Result<Option<Post>, StoreError>>,
+    ) -> Result<SeenPost, PostError> {
         let intents = self.likes.intents.of(viewer, &[id]).await;
-        let post = self.store.find(id).await?.ok_or(PostError::PostNotFound)?;
+        let post = find.await?.ok_or(PostError::PostNotFound)?;
         let authors = [post.user_id];
         let (sights, likes) = tokio::try_join!(
             self.people.related(viewer, &authors),
             self.likes_of(viewer, &intents, &post)
         )?;
         let author = author_of(&sights, &post)?;
-        self.standings.note(viewer, id, &likes);
+        self.standings.note(viewer, id, likes.others());
         Ok(SeenPost {
             post,
             author,
@@ -155,7 +179,7 @@ impl Posts {
         let mut likes = self.likes.seen(viewer, intents, &posts).await?;
         let seen = posts.into_iter().zip(authors).map(|(post, author)| {
             let likes = likes.remove(&post.id).unwrap_or_default();
-            self.standings.note(viewer, post.id, &likes);
+            self.standings.note(viewer, post.id, likes.others());
             SeenPost {
                 post,
                 author,
@@ -165,9 +189,9 @@ impl Posts {
         Ok(seen.collect())
     }
 
-    /// A post that `author` may change.
+    /// A post that `author` may change, as it is stored.
     async fn own(&self, author: UserId, id: PostId) -> Result<SeenPost, PostError> {
-        let seen = self.get(author, id).await?;
+        let seen = self.look(author, id, self.store.find(id)).await?;
         if seen.post.user_id == author {
             Ok(seen)
         } else {
@@ -181,6 +205,8 @@ impl Posts {
         self.own(author, id).await?;
         if self.store.delete(id, author, self.clock.now()).await? {
             self.standings.forget_post(id);
+            self.cached.changed(&[id]).await;
+            noted(self.feeds.note_change(author, id).await);
             Ok(())
         } else {
             Err(PostError::PostNotFound)
@@ -201,8 +227,18 @@ impl Posts {
         let intents = self.likes.intents.of(author, &[id]).await;
         let edited = self.store.edit(id, author, edit, self.clock.now()).await?;
         let post = edited.ok_or(PostError::PostNotFound)?;
+        self.cached.changed(&[id]).await;
+        noted(self.feeds.note_change(author, id).await);
         let likes = self.likes_of(author, &intents, &post).await?;
         Ok(SeenPost { post, likes, ..own })
+    }
+}
+
+/// What feeds are told at once so that nobody waits for it; the worker tells
+/// them again.
+fn noted(noted: Result<(), CacheError>) {
+    if let Err(error) = noted {
+        tracing::debug!(%error, "feeds learn of it later");
     }
 }
 

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bus::AmqpSettings;
 use cache::RedisSettings;
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use contracts::rpc::parse_url;
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
 use store::MongoSettings;
@@ -26,6 +26,12 @@ pub struct Settings {
     /// How long it is believed that somebody may like a post; when that cannot be asked, up to a minute
     #[arg(long, env = "LIKE_CHECK_TTL", default_value = "30s", value_parser = parse_duration)]
     pub like_check_ttl: Duration,
+    /// Followers up to which an author's posts are written to their feeds; those of others are merged when a feed is read. Below 80 % of it they are written again
+    #[arg(long, env = "FANOUT_LIMIT", default_value_t = 10_000)]
+    pub fanout_limit: u64,
+    /// Posts that the timeline of an active user has in Redis, some 25 bytes each; feeds beyond are read from MongoDB. With `zset-max-listpack-entries` of Redis below a twelfth more, they take four times as much
+    #[arg(long, env = "TIMELINE_LENGTH", default_value_t = 800, value_parser = RangedU64ValueParser::<usize>::new().range(4..=10_000))]
+    pub timeline_length: usize,
     /// MongoDB
     #[command(flatten)]
     pub mongo: MongoSettings,

@@ -7,7 +7,7 @@ use clap::Parser;
 use runtime::{Shutdown, admin, settings::LifecycleSettings};
 use telemetry::Telemetry;
 
-use crate::{App, Settings, likes::Likes};
+use crate::{App, Settings, posts::Posts};
 
 /// Drives the queues: hands what lies in them to its owners
 #[derive(Debug, Parser)]
@@ -42,8 +42,8 @@ async fn check(settings: &Settings) -> anyhow::Result<()> {
     cache.ping().await.context("redis does not answer")?;
     let publisher = Publisher::new(&settings.amqp, "worker check");
     publisher.ping().await.context("rabbitmq does not answer")?;
-    let likes = Likes::connect(settings)?;
-    likes.ping().await.context("posts does not answer")?;
+    let posts = Posts::connect(settings)?;
+    posts.ping().await.context("posts does not answer")?;
     writeln!(io::stdout(), "ok")?;
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 mod app;
 mod command;
+mod feeds;
 mod likes;
 mod partitions;
+mod posts;
 mod settings;
 
 pub use app::App;

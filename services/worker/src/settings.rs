@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bus::{AmqpSettings, BatchLimits};
 use cache::RedisSettings;
-use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
+use clap::{Args, ValueEnum, builder::RangedU64ValueParser, value_parser};
 use contracts::rpc::parse_url;
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
 use telemetry::TelemetrySettings;
@@ -16,13 +16,13 @@ pub struct Settings {
         env = "QUEUES",
         value_enum,
         value_delimiter = ',',
-        default_value = "likes-queue"
+        default_value = "likes-queue,feed-updates-queue"
     )]
     pub queues: Vec<QueueName>,
     /// Where posts answers gRPC, as `http://host:port`
     #[arg(long, env = "POSTS_GRPC_URL", value_parser = parse_url)]
     pub posts_grpc_url: String,
-    /// How long posts may take for a batch; longer than its own limits, so that it is the one to say what happened
+    /// How long posts may take for a batch or a page of followers; longer than its own limits, so that it is the one to say what happened
     #[arg(long, env = "POSTS_TIMEOUT", default_value = "15s", value_parser = parse_duration)]
     pub posts_timeout: Duration,
     /// Most jobs in a batch, 1 to 1,000
@@ -31,6 +31,9 @@ pub struct Settings {
     /// How long a batch that is not full waits for more
     #[arg(long, env = "BATCH_WAIT", default_value = "5ms", value_parser = parse_duration)]
     pub batch_wait: Duration,
+    /// Feed updates that are worked on at the same time, 1 to 64
+    #[arg(long, env = "FEED_UPDATES_AT_ONCE", default_value_t = 4, value_parser = value_parser!(u16).range(1..=64))]
+    pub feed_updates_at_once: u16,
     /// RabbitMQ
     #[command(flatten)]
     pub amqp: AmqpSettings,
@@ -58,9 +61,12 @@ impl Settings {
 }
 
 /// A queue that a worker can drive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum QueueName {
     /// Likes on their way to the owners of what is liked
     #[value(name = "likes-queue")]
     Likes,
+    /// What concerns the feeds of the followers of an author
+    #[value(name = "feed-updates-queue")]
+    FeedUpdates,
 }

@@ -44,6 +44,8 @@ pub(crate) struct Connection {
 pub(crate) struct Answer<'a> {
     /// The status code.
     pub(crate) status: u16,
+    /// The status line and the headers.
+    pub(crate) head: &'a [u8],
     /// The body.
     pub(crate) body: &'a [u8],
 }
@@ -74,8 +76,8 @@ impl Connection {
                 break (status, body_start);
             }
         };
-        let body = self.received.get(body..).unwrap_or_default();
-        Ok(Answer { status, body })
+        let (head, body) = self.received.split_at_checked(body).unwrap_or_default();
+        Ok(Answer { status, head, body })
     }
 }
 

@@ -8,8 +8,6 @@ mod bare_publish;
 mod queue;
 mod truth;
 
-use std::io::{self, Write};
-
 use anyhow::{Context, ensure};
 use clap::Args;
 use domain::PostId;
@@ -18,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     http::{Request, ask},
     people::{Author, Person, plant},
-    report::Report,
+    report::{Report, say},
     stack::Stack,
     usage::memory,
 };
@@ -45,14 +43,15 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.rounds > 0, "nothing to measure");
     say("starting")?;
-    let stack = Stack::start().await?;
+    let mut stack = Stack::start().await?;
+    let bare = stack.add_bare_post().await?;
     let author = stack.register("viral").await?;
     let count = u32::try_from(options.waiting.max(options.readers))?;
     let people = plant(&stack.store, &stack.signer, &author, count).await?;
     let mut report = Report::default();
 
     say("accepting")?;
-    let accepted = accept::measure(&stack, options, &author, &people, &mut report).await?;
+    let accepted = accept::measure(&stack, options, bare, &author, &people, &mut report).await?;
     say("applying")?;
     apply::measure(&stack, options, &author, &people, &accepted, &mut report).await?;
 
@@ -76,10 +75,6 @@ async fn publish_post(stack: &Stack, Author(author): &Author) -> anyhow::Result<
     let answer = ask(stack.posts.http, &request).await?;
     let id = answer.get("_id").and_then(Value::as_str);
     Ok(id.context("no id in the answer")?.parse()?)
-}
-
-fn say(what: &str) -> io::Result<()> {
-    writeln!(io::stderr(), "▸ {what}")
 }
 
 /// The requests with which `people` like `post`, one each.

@@ -37,9 +37,9 @@ impl Timing {
         count(self.latencies.len()) / self.elapsed.as_secs_f64()
     }
 
-    /// The time within which `percent` of all were answered.
-    pub(crate) fn percentile(&self, percent: usize) -> Duration {
-        let index = self.latencies.len().saturating_sub(1) * percent / 100;
+    /// The time within which `permille` of a thousand were answered.
+    pub(crate) fn quantile(&self, permille: usize) -> Duration {
+        let index = self.latencies.len().saturating_sub(1) * permille / 1000;
         self.latencies.get(index).copied().unwrap_or_default()
     }
 }

@@ -1,11 +1,16 @@
 //! Measures the services under load, as processes of their own, each figure
 //! beside a baseline that the same machine gives in the same run.
 
+mod bare_get;
 mod bare_post;
+mod feed;
 mod http;
 mod likes;
 mod load;
 mod metrics;
+mod network;
+mod nginx;
+mod open_loop;
 mod people;
 mod program;
 mod report;
@@ -24,6 +29,11 @@ use runtime::Shutdown;
 enum Command {
     /// Likes: how many are accepted and how many applied in a second, and what each costs
     Likes(likes::Options),
+    /// Feeds: reading them cached and cold, and writing posts into them
+    Feed(feed::Options),
+    /// Answer with a value of Redis and do nothing else: what `feed` compares with
+    #[command(hide = true)]
+    BareGet(bare_get::Settings),
     /// Answer authenticated POSTs and do nothing else: what `likes` compares with
     #[command(hide = true)]
     BarePost(Box<bare_post::Settings>),
@@ -39,6 +49,11 @@ async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()> {
             measured = likes::run(&options) => measured,
             () = shutdown.draining() => bail!("interrupted"),
         },
+        Command::Feed(options) => tokio::select! {
+            measured = feed::run(&options) => measured,
+            () = shutdown.draining() => bail!("interrupted"),
+        },
+        Command::BareGet(settings) => bare_get::serve(&settings).await,
         Command::BarePost(settings) => bare_post::serve(*settings, shutdown).await,
     }
 }

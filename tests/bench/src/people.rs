@@ -7,6 +7,7 @@ use bson::{Document, doc, oid::ObjectId};
 use contracts::rpc::CREDENTIAL_HEADER;
 use domain::{SessionId, UserId};
 use runtime::{Clock, SystemClock};
+use serde::Serialize;
 use serde_json::Value;
 use store::{Store, mongodb};
 use tokens::Signer;
@@ -57,6 +58,14 @@ impl Author {
     }
 }
 
+/// The password of everybody.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// The e-mail address of the person that [`plant`] made as number `n`.
+pub(crate) fn email(n: u32) -> String {
+    format!("fan_{n}@example.org")
+}
+
 /// Makes `count` people like `model`, logged in. They do not register, since a
 /// password takes its time.
 pub(crate) async fn plant(
@@ -82,7 +91,7 @@ pub(crate) async fn plant(
             account.insert(field, format!("fan_{n}"));
         }
         for field in ["email", "email_lower"] {
-            account.insert(field, format!("fan_{n}@example.org"));
+            account.insert(field, email(n));
         }
         session.insert("_id", login);
         session.insert("user_id", user);
@@ -101,12 +110,14 @@ pub(crate) async fn plant(
     Ok(people)
 }
 
-async fn insert(store: &Store, name: &str, documents: &[Document]) -> mongodb::error::Result<()> {
+/// Stores `documents` in the collection `name`.
+pub(crate) async fn insert<T: Serialize + Send + Sync>(
+    store: &Store,
+    name: &str,
+    documents: &[T],
+) -> mongodb::error::Result<()> {
     for chunk in documents.chunks(CHUNK) {
-        store
-            .collection::<Document>(name)
-            .insert_many(chunk)
-            .await?;
+        store.collection::<T>(name).insert_many(chunk).await?;
     }
     Ok(())
 }

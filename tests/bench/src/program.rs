@@ -4,7 +4,7 @@ use std::{
     env,
     fs::File,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -41,8 +41,30 @@ impl Program {
         environment: Environment,
         logs: &Path,
     ) -> anyhow::Result<Self> {
-        let mut command = prepare(binary, subcommand, environment, &logs.join(name))?;
-        command.env("ADMIN_ADDR", admin.to_string());
+        let mut environment = environment;
+        environment.push(("ADMIN_ADDR", admin.to_string()));
+        let path = beside_this(binary)?;
+        let command = prepare(&path, &[subcommand], environment, &logs.join(name))?;
+        Self::ready(name, admin, command).await
+    }
+
+    /// Starts nginx, or whatever else is at `path` and says on `admin` that it is ready.
+    pub(crate) async fn start_other(
+        name: &'static str,
+        path: &Path,
+        arguments: &[&str],
+        admin: SocketAddr,
+        logs: &Path,
+    ) -> anyhow::Result<Self> {
+        let command = prepare(path, arguments, Environment::new(), &logs.join(name))?;
+        Self::ready(name, admin, command).await
+    }
+
+    async fn ready(
+        name: &'static str,
+        admin: SocketAddr,
+        mut command: Command,
+    ) -> anyhow::Result<Self> {
         let child = command.spawn()?;
         let mut program = Self { name, admin, child };
         let deadline = Instant::now() + PATIENCE;
@@ -87,7 +109,8 @@ pub(crate) async fn run(
     logs: &Path,
 ) -> anyhow::Result<()> {
     let log = logs.join(format!("{binary}-{subcommand}"));
-    let mut child = prepare(binary, subcommand, environment, &log)?.spawn()?;
+    let path = beside_this(binary)?;
+    let mut child = prepare(&path, &[subcommand], environment, &log)?.spawn()?;
     let status = wait(&mut child, binary).await?;
     ensure!(
         status.success(),
@@ -96,21 +119,26 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// The program lies beside this one. It ends with us, even if we are killed.
+/// Where a program of the workspace is: beside this one.
+fn beside_this(binary: &str) -> anyhow::Result<PathBuf> {
+    let path = env::current_exe()?.with_file_name(binary);
+    ensure!(path.exists(), "{binary} is not built");
+    Ok(path)
+}
+
+/// The program ends with us, even if we are killed.
 fn prepare(
-    binary: &str,
-    subcommand: &str,
+    path: &Path,
+    arguments: &[&str],
     environment: Environment,
     log: &Path,
 ) -> anyhow::Result<Command> {
-    let path = env::current_exe()?.with_file_name(binary);
-    ensure!(path.exists(), "{binary} is not built");
     let log = File::create(log.with_extension("log"))?;
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "--"])
         .arg(path)
-        .arg(subcommand)
+        .args(arguments)
         .env_clear()
         .envs(environment)
         .stdin(Stdio::null())

@@ -11,9 +11,11 @@ use crate::{
 };
 
 /// In the order of the columns.
-const PROCESSES: [&str; 9] = [
+const PROCESSES: [&str; 11] = [
     "client",
+    "nginx",
     "gateway",
+    "bare GET",
     "bare POST",
     "posts",
     "auth",
@@ -23,14 +25,17 @@ const PROCESSES: [&str; 9] = [
     "rabbitmq",
 ];
 
+/// Of a thousand, which of the latencies are shown.
+const QUANTILES: [usize; 4] = [500, 900, 990, 999];
+
 /// One round of one thing.
 pub(crate) struct Round {
     /// How many operations it was.
     pub(crate) operations: usize,
     /// How many there were in a second.
     pub(crate) rate: f64,
-    /// The median and the 99th percentile of what one took.
-    pub(crate) latency: Option<[Duration; 2]>,
+    /// What one took, at the [`QUANTILES`].
+    pub(crate) latency: Option<[Duration; QUANTILES.len()]>,
     /// What they cost.
     pub(crate) usage: Usage,
 }
@@ -41,7 +46,7 @@ impl Round {
         Self {
             operations: timing.operations(),
             rate: timing.rate(),
-            latency: Some([50, 99].map(|percent| timing.percentile(percent))),
+            latency: Some(QUANTILES.map(|permille| timing.quantile(permille))),
             usage,
         }
     }
@@ -58,7 +63,7 @@ pub(crate) struct Report {
 impl Report {
     /// Adds a round of `subject`.
     pub(crate) fn add(&mut self, subject: &str, round: Round) -> anyhow::Result<()> {
-        let latency = round.latency.map_or(String::new(), |[p50, p99]| {
+        let latency = round.latency.map_or(String::new(), |[p50, _, p99, _]| {
             format!(", p50 {} ms, p99 {} ms", millis(p50), millis(p99))
         });
         let rate = round.rate;
@@ -118,8 +123,9 @@ impl Report {
     }
 
     fn print_rates(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "\n| what | in a second | by round | p50 ms | p99 ms |")?;
-        writeln!(out, "|---|--:|---|--:|--:|")?;
+        let columns = "in a second | by round | p50 ms | p90 ms | p99 ms | p99.9 ms";
+        writeln!(out, "\n| what | {columns} |")?;
+        writeln!(out, "|---|--:|---|--:|--:|--:|--:|")?;
         for (subject, rounds) in &self.rows {
             let rates = self.rates(subject);
             let latency = |which: usize| {
@@ -133,8 +139,8 @@ impl Report {
                 format!("{:.1}", median(&each) * 1000.0)
             };
             let (middle, all) = (median(&rates), list(&rates, 0));
-            let [p50, p99] = [latency(0), latency(1)];
-            writeln!(out, "| {subject} | {middle:.0} | {all} | {p50} | {p99} |")?;
+            let latencies = [0, 1, 2, 3].map(latency).join(" | ");
+            writeln!(out, "| {subject} | {middle:.0} | {all} | {latencies} |")?;
         }
         Ok(())
     }
@@ -146,7 +152,8 @@ impl Report {
             PROCESSES.join(" | "),
             "--:|".repeat(PROCESSES.len())
         )?;
-        for (subject, rounds) in &self.rows {
+        let is_measured = |rounds: &[Round]| rounds.iter().any(|round| !round.usage.is_empty());
+        for (subject, rounds) in self.rows.iter().filter(|(_, rounds)| is_measured(rounds)) {
             let mut usage = Usage::default();
             for round in rounds {
                 usage.add(&round.usage);
@@ -167,6 +174,11 @@ impl Report {
         let rounds = row.map_or(&[][..], |(_, rounds)| rounds);
         rounds.iter().map(|round| round.rate).collect()
     }
+}
+
+/// Tells whoever waits what is being done.
+pub(crate) fn say(what: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "▸ {what}")
 }
 
 fn median(values: &[f64]) -> f64 {

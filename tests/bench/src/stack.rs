@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use cache::{Cache, RedisSettings};
 use clap::Parser;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -11,7 +12,8 @@ use tokens::Signer;
 use crate::{
     http::{Request, ask},
     metrics::Metrics,
-    people::Author,
+    nginx,
+    people::{Author, PASSWORD},
     program::{self, Environment, Program},
     servers::Servers,
     usage::Usage,
@@ -28,10 +30,9 @@ pub(crate) struct Stack {
     pub(crate) posts: Service,
     /// The door.
     pub(crate) gateway: Service,
-    /// What an authenticated `POST` costs at least.
-    pub(crate) bare: Service,
-    /// The door to that.
-    pub(crate) bare_gateway: Service,
+    /// What they are compared with.
+    baselines: Vec<Service>,
+    key_set: String,
     /// Signs tokens as auth does.
     pub(crate) signer: Signer,
     /// The services' database.
@@ -55,47 +56,87 @@ impl Stack {
         let servers = Servers::start().await?;
         let key = tokens::generate_key_pem()?;
         let signer = Signer::from_pem(&key)?;
-        let [auth_http, auth_grpc, posts_http, posts_grpc, bare_http] = free_ports()?;
+        let [auth_http, auth_grpc, posts_http, posts_grpc] = free_ports()?;
         let environment = common_settings(&servers, &key, auth_grpc, posts_grpc);
         let logs = servers.logs();
         for owner in ["auth", "posts"] {
             program::run(owner, "migrate", environment.clone(), &logs).await?;
         }
-        let start = async |name, binary, subcommand, http: SocketAddr, more: Environment| {
-            let [admin] = free_ports()?;
-            let mut environment = environment.clone();
-            environment.push(("HTTP_ADDR", http.to_string()));
-            environment.extend(more);
-            let program =
-                Program::start(name, binary, subcommand, admin, environment, &logs).await?;
-            anyhow::Ok(Service { program, http })
+        let start = async |name, http, more: Environment| {
+            let environment = [environment.clone(), more].concat();
+            Service::start(name, name, "serve", http, environment, &servers).await
         };
         let grpc = |address: SocketAddr| vec![("GRPC_ADDR", address.to_string())];
-        let auth = start("auth", "auth", "serve", auth_http, grpc(auth_grpc)).await?;
-        let posts = start("posts", "posts", "serve", posts_http, grpc(posts_grpc)).await?;
-        let keys = vec![("TOKEN_KEYS", signer.jwks_json())];
-        let bare = start("bare POST", "bench", "bare-post", bare_http, keys).await?;
-        let [door, bare_door] = free_ports()?;
-        let before = |posts: SocketAddr| {
-            vec![
-                ("AUTH_URL", format!("http://{auth_http}")),
-                ("POSTS_URL", format!("http://{posts}")),
-            ]
-        };
-        let gateway = start("gateway", "gateway", "serve", door, before(posts_http)).await?;
-        // One gateway or the other is at work, never both: in figures they are one.
-        let bare_gateway = start("gateway", "gateway", "serve", bare_door, before(bare_http));
+        let auth = start("auth", auth_http, grpc(auth_grpc)).await?;
+        let posts = start("posts", posts_http, grpc(posts_grpc)).await?;
+        let [door] = free_ports()?;
+        let behind = gateway_settings(auth_http, posts_http);
         Ok(Self {
-            bare_gateway: bare_gateway.await?,
+            gateway: start("gateway", door, behind).await?,
             store: connect(&servers.mongodb, "anufy").await?,
             auth,
             posts,
-            gateway,
-            bare,
+            baselines: Vec::new(),
+            key_set: signer.jwks_json(),
             signer,
             environment,
             servers,
         })
+    }
+
+    /// Starts what an authenticated `POST` costs at least, and a gateway before
+    /// it; where the two are.
+    pub(crate) async fn add_bare_post(&mut self) -> anyhow::Result<[SocketAddr; 2]> {
+        let [http, door] = free_ports()?;
+        let keys = vec![("TOKEN_KEYS", self.key_set.clone())];
+        self.add("bare POST", ["bench", "bare-post"], http, keys)
+            .await?;
+        let behind = gateway_settings(self.auth.http, http);
+        // One gateway or the other is at work, never both: in figures they are one.
+        self.add("gateway", ["gateway", "serve"], door, behind)
+            .await?;
+        Ok([http, door])
+    }
+
+    /// Starts what answers every `GET` with what Redis has under `key`, and
+    /// nginx before it; where the two are.
+    pub(crate) async fn add_bare_get(&mut self, key: &str) -> anyhow::Result<[SocketAddr; 2]> {
+        let [http, door] = free_ports()?;
+        let key = vec![("BARE_KEY", key.to_owned())];
+        self.add("bare GET", ["bench", "bare-get"], http, key)
+            .await?;
+        let program = nginx::start(door, http, &self.servers.folder).await?;
+        self.baselines.push(Service {
+            program,
+            http: door,
+        });
+        Ok([http, door])
+    }
+
+    async fn add(
+        &mut self,
+        name: &'static str,
+        [binary, subcommand]: [&str; 2],
+        http: SocketAddr,
+        more: Environment,
+    ) -> anyhow::Result<()> {
+        let environment = [self.environment.clone(), more].concat();
+        let servers = &self.servers;
+        let service = Service::start(name, binary, subcommand, http, environment, servers);
+        self.baselines.push(service.await?);
+        Ok(())
+    }
+
+    /// A connection to the services' Redis.
+    pub(crate) fn redis(&self) -> anyhow::Result<Cache> {
+        #[derive(Parser)]
+        struct Flags {
+            #[command(flatten)]
+            redis: RedisSettings,
+        }
+        let words = ["bench", "--redis-url", &self.servers.redis];
+        let settings = runtime::settings::parse::<Flags>(words.map(Into::into))?;
+        Ok(Cache::connect(&settings.redis)?)
     }
 
     /// Starts a worker and waits until it is ready.
@@ -117,15 +158,10 @@ impl Stack {
         &self,
         workers: &[Program],
     ) -> anyhow::Result<Vec<(&'static str, u32)>> {
-        let services = [
-            &self.gateway,
-            &self.bare_gateway,
-            &self.bare,
-            &self.posts,
-            &self.auth,
-        ];
+        let services = [&self.gateway, &self.posts, &self.auth].into_iter();
+        let services = services.chain(&self.baselines);
         let programs = services.map(|service| &service.program);
-        let programs = programs.into_iter().chain(workers);
+        let programs = programs.chain(workers);
         let mut all: Vec<_> = programs.map(|it| (it.name, it.pid())).collect();
         all.extend(self.servers.processes()?);
         Ok(all)
@@ -150,13 +186,41 @@ impl Stack {
     pub(crate) async fn register(&self, username: &str) -> anyhow::Result<Author> {
         let body = json!({
             "username": username, "email": format!("{username}@example.org"),
-            "password": "correct horse battery", "full_name": "Bench", "dob": "1990-05-17",
+            "password": PASSWORD, "full_name": "Bench", "dob": "1990-05-17",
         });
         let headers = [(contracts::rpc::CREDENTIAL_HEADER, CREDENTIAL)];
         let path = "/api/auth/register";
         let request = Request::new("POST", path, &headers, &body.to_string());
         Author::from_answer(&ask(self.auth.http, &request).await?)
     }
+}
+
+impl Service {
+    async fn start(
+        name: &'static str,
+        binary: &str,
+        subcommand: &str,
+        http: SocketAddr,
+        mut environment: Environment,
+        servers: &Servers,
+    ) -> anyhow::Result<Self> {
+        let [admin] = free_ports()?;
+        environment.push(("HTTP_ADDR", http.to_string()));
+        let logs = servers.logs();
+        let program = Program::start(name, binary, subcommand, admin, environment, &logs);
+        Ok(Self {
+            program: program.await?,
+            http,
+        })
+    }
+}
+
+/// What a gateway before `auth` and `posts` gets.
+fn gateway_settings(auth: SocketAddr, posts: SocketAddr) -> Environment {
+    vec![
+        ("AUTH_URL", format!("http://{auth}")),
+        ("POSTS_URL", format!("http://{posts}")),
+    ]
 }
 
 /// What all services get. A variable that a service does not know does no harm.
@@ -175,6 +239,8 @@ fn common_settings(
         ("SERVICE_CREDENTIAL", CREDENTIAL.to_owned()),
         ("TOKEN_SIGNING_KEY", key.expose_secret().to_owned()),
         ("DRAIN_DELAY", "0s".to_owned()),
+        // No line for each request, as in what they are compared with.
+        ("LOG", "warn".to_owned()),
         // Everybody comes from an address of their own, so that the limits of one do not matter.
         ("RATE_LIMIT_POLICY", "local".to_owned()),
         ("TRUSTED_PROXIES", "127.0.0.1/32".to_owned()),

@@ -37,6 +37,11 @@ impl Usage {
         }
     }
 
+    /// Whether nobody was looked at.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What process `name` used.
     pub(crate) fn get(&self, name: &str) -> Duration {
         self.0.get(name).copied().unwrap_or_default()

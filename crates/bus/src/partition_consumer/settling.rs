@@ -11,13 +11,8 @@ use tracing::{Instrument, Span};
 use super::{BatchHandler, arrivals::Batch, pace::Pace};
 use crate::{
     NotHandled,
-    burial::{Burial, Dead},
+    burial::{ATTEMPTS, Burial, Dead},
 };
-
-/// Attempts at a single job that fails by a defect: five pauses, three seconds
-/// together, so that an outage that nobody recognised as one is over by then
-/// or buries few.
-const ATTEMPTS: u32 = 6;
 
 /// Why a batch was left alone; it comes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

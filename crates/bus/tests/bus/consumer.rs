@@ -11,8 +11,8 @@ use testkit::{Sandbox, eventually};
 
 use crate::{SOON, arrived, counted, direct_settings, drain, header, settings, text};
 
-/// A consumer that notes what it handled. It calls `poison` invalid, and
-/// everything unavailable while `is_down`.
+/// A consumer that notes what it handled. It calls `poison` invalid, fails by a
+/// defect at `defect`, and calls everything unavailable while `is_down`.
 struct Consuming {
     publisher: Publisher,
     handled: Arc<Mutex<Vec<String>>>,
@@ -38,7 +38,11 @@ impl Handler for Notes {
         if text == "poison" {
             return refuse(ErrorKind::Invalid, "not what was agreed");
         }
+        let is_defect = text == "defect";
         self.handled.lock().unwrap().push(text);
+        if is_defect {
+            return refuse(ErrorKind::Internal, "our own fault");
+        }
         Ok(())
     }
 }
@@ -114,6 +118,19 @@ async fn poison_goes_to_the_dead_letters_alone_with_its_reason() {
     assert_eq!(told("x-reason"), "not what was agreed");
     assert_eq!(told("x-reason-kind"), "invalid");
     assert_eq!(told("x-queue"), AUTH_EVENTS);
+}
+
+#[tokio::test]
+async fn what_fails_by_a_defect_is_tried_again_before_it_is_given_up() {
+    let sandbox = Sandbox::create().await;
+    let consuming = Consuming::start(&sandbox, false).await;
+    consuming.publish(&["defect", "a"]).await;
+    let mut expected = vec!["defect"; 6];
+    expected.push("a");
+    eventually(SOON, async || consuming.handled() == expected).await;
+    let dead = drain(&sandbox, DEAD_LETTERS).await;
+    assert_eq!(dead.iter().map(text).collect::<Vec<_>>(), ["defect"]);
+    assert_eq!(header(&dead[0], "x-reason-kind").unwrap(), "internal");
 }
 
 #[tokio::test]

@@ -1,26 +1,31 @@
 use contracts::{
     auth::v1::{
-        GetRelationsRequest, GetRelationsResponse, RelatedUser, StreamFolloweesRequest,
-        StreamFolloweesResponse, StreamFollowersRequest, StreamFollowersResponse, User, UserRole,
-        UserStatus, Viewer, relations_service_server::RelationsService,
+        GetRelationsRequest, GetRelationsResponse, RelatedUser, StreamFolloweeIdsRequest,
+        StreamFolloweeIdsResponse, StreamFolloweesRequest, StreamFolloweesResponse,
+        StreamFollowersRequest, StreamFollowersResponse, User, UserRole, UserStatus, Viewer,
+        relations_service_server::RelationsService,
     },
     rpc::{parse_id, parse_ids},
 };
-use domain::UserId;
-use futures_util::stream::{self, BoxStream};
+use domain::{Follow, UserId};
+use futures_util::{
+    Stream, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use tonic::{Request, Response, Status};
 
 use super::refuse;
 use crate::{
     AuthError,
     follow_lists::{FollowLists, Position},
+    mongo::FollowList,
     relations::Related,
 };
 
-/// Followees in one message.
+/// Followees in one message, with what is to be told of each.
 const FOLLOWEES: usize = 500;
-/// Followers in one message.
-const FOLLOWERS: usize = 1_000;
+/// Ids in one message.
+const IDS: usize = 1_000;
 
 pub(crate) struct RelationsApi {
     pub(crate) lists: FollowLists,
@@ -84,6 +89,20 @@ impl RelationsService for RelationsApi {
         Ok(Response::new(Box::pin(messages)))
     }
 
+    type StreamFolloweeIdsStream = BoxStream<'static, Result<StreamFolloweeIdsResponse, Status>>;
+
+    async fn stream_followee_ids(
+        &self,
+        request: Request<StreamFolloweeIdsRequest>,
+    ) -> Result<Response<Self::StreamFolloweeIdsStream>, Status> {
+        let user_id: UserId = parse_id(&request.into_inner().user_id)?;
+        let pages = pages(self.lists.clone(), FollowList::Following, user_id, None);
+        let messages = pages.map_ok(|edges| StreamFolloweeIdsResponse {
+            user_ids: members(FollowList::Following, &edges),
+        });
+        Ok(Response::new(messages.boxed()))
+    }
+
     type StreamFollowersStream = BoxStream<'static, Result<StreamFollowersResponse, Status>>;
 
     async fn stream_followers(
@@ -96,25 +115,41 @@ impl RelationsService for RelationsApi {
             "" => None,
             position => Some(parse_id(position)?),
         };
-        let lists = self.lists.clone();
-        let messages = stream::try_unfold(Some(after), move |after| {
-            let lists = lists.clone();
-            async move {
-                let Some(after) = after else { return Ok(None) };
-                let edges = lists.followers(user_id, after, FOLLOWERS);
-                let edges = edges.await.map_err(refuse)?;
-                let Some(last) = edges.last().map(|edge| edge.id) else {
-                    return Ok(None);
-                };
-                let followers = edges.iter().map(|edge| edge.follower_id.to_string());
-                let message = StreamFollowersResponse {
-                    user_ids: followers.collect(),
-                    position: last.to_string(),
-                };
-                let next = (edges.len() == FOLLOWERS).then_some(Some(last));
-                Ok(Some((message, next)))
-            }
+        let pages = pages(self.lists.clone(), FollowList::Followers, user_id, after);
+        let messages = pages.map_ok(|edges| StreamFollowersResponse {
+            user_ids: members(FollowList::Followers, &edges),
+            position: edges
+                .last()
+                .map_or_else(String::new, |edge| edge.id.to_string()),
         });
-        Ok(Response::new(Box::pin(messages)))
+        Ok(Response::new(messages.boxed()))
     }
+}
+
+/// The edges of a list, oldest first, behind `after`: [`IDS`] at a time, none
+/// of them empty.
+fn pages(
+    lists: FollowLists,
+    list: FollowList,
+    owner_id: UserId,
+    after: Option<Position>,
+) -> impl Stream<Item = Result<Vec<Follow>, Status>> + Send + 'static {
+    stream::try_unfold(Some(after), move |after| {
+        let lists = lists.clone();
+        async move {
+            let Some(after) = after else { return Ok(None) };
+            let edges = lists.edges(list, owner_id, after, IDS).await;
+            let edges = edges.map_err(refuse)?;
+            let Some(position) = edges.last().map(|edge| edge.id) else {
+                return Ok(None);
+            };
+            let next = (edges.len() == IDS).then_some(Some(position));
+            Ok(Some((edges, next)))
+        }
+    })
+}
+
+fn members(list: FollowList, edges: &[Follow]) -> Vec<String> {
+    let ids = edges.iter().map(|edge| list.member(edge).to_string());
+    ids.collect()
 }

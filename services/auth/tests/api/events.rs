@@ -144,6 +144,7 @@ async fn while_the_broker_is_down_everything_works_and_what_happened_is_told_lat
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
     let cy = user(&stack, "cy").await;
     stack.make_private(&cy).await;
+    eventually(SOON, async || waiting(&stack).await.is_empty()).await;
     stack.sandbox().amqp_proxy().cut();
     ana.follow(&bo).await;
     ana.follow(&bo).await;

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod copies;
 mod counters;
 mod events;
 mod follow;

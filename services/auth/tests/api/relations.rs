@@ -1,9 +1,10 @@
 use bson::oid::ObjectId;
 use contracts::{
     auth::v1::{
-        GetRelationsRequest, RelatedUser, Relation, StreamFolloweesRequest,
-        StreamFolloweesResponse, StreamFollowersRequest, StreamFollowersResponse, UserRole,
-        UserStatus, relations_service_client::RelationsServiceClient,
+        GetRelationsRequest, RelatedUser, Relation, StreamFolloweeIdsRequest,
+        StreamFolloweesRequest, StreamFolloweesResponse, StreamFollowersRequest,
+        StreamFollowersResponse, UserRole, UserStatus,
+        relations_service_client::RelationsServiceClient,
     },
     rpc::CallerChannel,
 };
@@ -149,6 +150,39 @@ async fn everybody_whom_an_account_follows_is_streamed_in_the_order_of_the_follo
     let ids = users.into_iter().map(|it| it.user.unwrap().id);
     assert_eq!(ids.collect::<Vec<_>>(), order);
     assert_eq!(followees(&stack, &others[0].id).await, []);
+}
+
+async fn followee_ids(stack: &Stack, user_id: &str) -> Vec<Vec<String>> {
+    let request = StreamFolloweeIdsRequest {
+        user_id: user_id.to_owned(),
+    };
+    let answer = relations(stack).stream_followee_ids(request).await.unwrap();
+    let (mut stream, mut pages) = (answer.into_inner(), Vec::new());
+    while let Some(message) = stream.message().await.unwrap() {
+        pages.push(message.user_ids);
+    }
+    pages
+}
+
+#[tokio::test]
+async fn the_ids_of_everybody_followed_are_streamed_without_a_look_at_the_accounts() {
+    let stack = auth().await;
+    let ana = user(&stack, "ana").await;
+    // Nobody has these accounts.
+    let order: Vec<String> = (0..1_001).map(|_| ObjectId::new().to_hex()).collect();
+    let from_ana = |id: &String| (ana.id.clone(), id.clone());
+    plant(&stack, order.iter().map(from_ana), "accepted").await;
+    let asked = [ObjectId::new().to_hex()];
+    plant(&stack, asked.iter().map(from_ana), "pending").await;
+    let [first, second] = followee_ids(&stack, &ana.id).await.try_into().unwrap();
+    assert_eq!(first, order[..1_000]);
+    assert_eq!(second, order[1_000..]);
+    assert!(followee_ids(&stack, &order[0]).await.is_empty());
+    let request = StreamFolloweeIdsRequest {
+        user_id: "nobody".to_owned(),
+    };
+    let refused = relations(&stack).stream_followee_ids(request).await;
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
 }
 
 async fn followers(stack: &Stack, owner: &User, after: &str) -> Vec<StreamFollowersResponse> {

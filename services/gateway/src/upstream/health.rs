@@ -16,7 +16,9 @@ const PROBE: Duration = Duration::from_secs(1);
 /// Asks every endpoint whether it takes work, and notes the answers; whether any does.
 pub(super) async fn probe_all(endpoints: &[Arc<Endpoint>]) -> bool {
     let probes = endpoints.iter().map(|endpoint| async {
-        endpoint.pool.sweep();
+        for pool in endpoint.pools.iter() {
+            pool.sweep();
+        }
         let is_ready = matches!(
             timeout(PROBE, is_ready(endpoint.address)).await,
             Ok(Ok(true))

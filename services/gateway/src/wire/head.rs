@@ -29,7 +29,9 @@ pub(super) enum Framing {
 
 /// Looks at the head at the beginning of `bytes`; `None` when it is not complete.
 pub(super) fn inspect(bytes: &[u8], limits: HeadLimits) -> Result<Option<Head>, Code> {
-    let mut headers = vec![EMPTY_HEADER; limits.headers];
+    // No more room than there can be headers: this is done for every request.
+    let lines = bytes.split(|byte| *byte == b'\n').count();
+    let mut headers = vec![EMPTY_HEADER; lines.min(limits.headers)];
     let mut request = Request::new(&mut headers);
     let length = match request.parse(bytes) {
         Ok(Status::Complete(length)) if length <= limits.bytes => length,

@@ -4,6 +4,7 @@
 mod auth;
 mod raw;
 mod service;
+mod standstill;
 
 use std::{
     collections::HashMap,
@@ -27,6 +28,8 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) use auth::Auth;
 pub(crate) use raw::{Answer, Raw, echoed};
 pub(crate) use service::Service;
+pub(crate) use standstill::Standstill;
+use standstill::StoppingClock;
 
 /// Longest wait for anything that should happen soon.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -112,6 +115,7 @@ pub(crate) struct Gateway {
     pub(crate) admin: SocketAddr,
     pub(crate) shutdown: Shutdown,
     pub(crate) clock: ManualClock,
+    standstill: Standstill,
     running: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -136,12 +140,16 @@ impl Gateway {
         for (flag, value) in DEFAULTS.iter().chain(flags) {
             settings.insert(flag, (*value).to_owned());
         }
-        let clock = ManualClock::default();
+        let (clock, standstill) = (ManualClock::default(), Standstill::default());
+        let stopping_clock = StoppingClock {
+            clock: clock.clone(),
+            standstill: standstill.clone(),
+        };
         let shutdown = Shutdown::new();
         let app = App::build(
             parse(settings),
             shutdown.clone(),
-            Arc::new(clock.clone()),
+            Arc::new(stopping_clock),
             instruments().render(),
         )
         .await
@@ -151,6 +159,7 @@ impl Gateway {
             admin: app.admin_addr(),
             shutdown,
             clock,
+            standstill,
             running: tokio::spawn(app.run()),
         }
     }

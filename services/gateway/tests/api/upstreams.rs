@@ -9,7 +9,7 @@ use std::{
 
 use testkit::{ChaosProxy, Client, eventually};
 
-use crate::support::{Auth, Gateway, Raw, Redis, SOON, Service};
+use crate::support::{Auth, Gateway, Raw, Redis, SOON, Service, Standstill};
 
 struct Replicas {
     gateway: Gateway,
@@ -233,9 +233,12 @@ async fn a_pooled_connection_that_closes_as_it_is_used_costs_no_request() {
         raw.write("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
         raw.answer().await;
 
-        // The gateway runs on this thread: it hears of both at once, of the request first.
-        raw.write_at_once(request);
-        service.hang_up();
+        // The gateway hears of both at once, of the request first.
+        Standstill::during(&gateway, || {
+            raw.write_at_once(request);
+            service.hang_up();
+        })
+        .await;
         let answer = raw.answer().await;
         assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
     }

@@ -15,13 +15,17 @@ use runtime::Clock;
 use tonic::{Request, Response, Status};
 
 use super::refuse;
-use crate::mongo::{CountMismatch, LikeCounts, LikeMismatch, PostCounts, PostStore, authors_after};
+use crate::{
+    mongo::{CountMismatch, LikeCounts, LikeMismatch, PostCounts, PostStore, authors_after},
+    post_cache::PostCache,
+};
 
 /// Counts announced at a time, a transaction each.
 const ANNOUNCED_AT_ONCE: usize = 8;
 
 pub(crate) struct CountersApi {
     pub(crate) posts: PostStore,
+    pub(crate) cached: PostCache,
     pub(crate) counts: PostCounts,
     pub(crate) likes: LikeCounts,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,6 +91,7 @@ impl CountersService for CountersApi {
             for mismatch in &mismatches {
                 let repaired = self.likes.repair(mismatch.post_id);
                 repaired.await.map_err(refuse)?;
+                self.cached.changed(&[mismatch.post_id]).await;
             }
         }
         let last = page.last().map(|count| count.post_id.to_string());

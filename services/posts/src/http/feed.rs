@@ -1,7 +1,7 @@
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpResponse, http::header::ContentType, web::Data};
 use web::{ApiError, Caller, Paging, actix_web};
 
-use super::view::list;
+use super::view::{list_json, with_likes};
 use crate::{mongo::Position, posts::Posts};
 
 pub(crate) async fn handle(
@@ -9,9 +9,15 @@ pub(crate) async fn handle(
     caller: Caller,
     paging: Paging<Position>,
 ) -> Result<HttpResponse, ApiError> {
-    let page = posts.feed(caller.user_id, &paging).await?;
+    let feed = posts.feed(caller.user_id, &paging, list_json).await?;
+    let cache = if feed.is_hit { "HIT" } else { "MISS" };
+    let body = if feed.changed.is_empty() {
+        feed.json
+    } else {
+        with_likes(&feed.json, feed.changed)?
+    };
     Ok(HttpResponse::Ok()
-        // Every page is read from MongoDB.
-        .insert_header(("X-Cache", "MISS"))
-        .json(list(page, &paging)))
+        .insert_header(("X-Cache", cache))
+        .content_type(ContentType::json())
+        .body(body))
 }

@@ -1,15 +1,18 @@
 //! What clients see.
 
+use std::collections::HashMap;
+
 use domain::{MediaType, PostId, Reaction, Timestamp, UserId};
-use serde::Serialize;
-use web::{ListView, Paging};
+use serde::{Deserialize, Serialize};
+use web::{ListView, Paging, actix_web::web::Bytes};
 
 use crate::{
-    PostError, feed::Page, likers::Liker, mongo::Position, people::Person, posts::SeenPost,
+    PostError, likers::Liker, likes::LikesSeen, lists::Page, mongo::Position, people::Person,
+    posts::SeenPost,
 };
 
 /// A post as its viewer sees it.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct PostView {
     #[serde(rename = "_id")]
     id: PostId,
@@ -52,7 +55,7 @@ pub(crate) struct LikeView {
 }
 
 /// Who made it, or likes it.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct AuthorView {
     #[serde(rename = "_id")]
     id: UserId,
@@ -118,6 +121,30 @@ impl From<Liker> for LikerView {
 pub(crate) fn list(page: Page, paging: &Paging<Position>) -> ListView<PostView> {
     let posts = page.posts.into_iter().map(PostView::from).collect();
     ListView::new(posts, paging, page.next.as_ref())
+}
+
+/// The posts of `page` that answer `paging`, as JSON.
+pub(crate) fn list_json(
+    page: Page,
+    paging: &Paging<Position>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&list(page, paging))
+}
+
+/// What [`list_json`] has written, with other likes of some posts.
+pub(crate) fn with_likes(
+    json: &[u8],
+    mut likes: HashMap<PostId, LikesSeen>,
+) -> Result<Bytes, PostError> {
+    let mut list: ListView<PostView> = serde_json::from_slice(json)?;
+    for post in list.items_mut() {
+        if let Some(LikesSeen { count, own }) = likes.remove(&post.id) {
+            post.likes_count = count;
+            post.is_liked = own.is_some();
+            post.reaction = own;
+        }
+    }
+    Ok(serde_json::to_vec(&list)?.into())
 }
 
 /// The post that a path names; what is no id names none.

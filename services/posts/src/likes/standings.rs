@@ -4,8 +4,6 @@ use domain::{PostId, Timestamp, UserId};
 use quick_cache::sync::Cache;
 use runtime::Clock;
 
-use super::LikesSeen;
-
 /// Posts and viewers remembered, and posts remembered as deleted.
 const REMEMBERED: usize = 100_000;
 /// How long what is known is used when it cannot be asked again (`stale-if-error`
@@ -50,10 +48,10 @@ impl Standings {
         }
     }
 
-    /// `viewer` was shown `post` with these likes.
-    pub(crate) fn note(&self, viewer: UserId, post: PostId, likes: &LikesSeen) {
+    /// `viewer` was shown `post`, which so many others like.
+    pub(crate) fn note(&self, viewer: UserId, post: PostId, others: i64) {
         let standing = Standing {
-            others: likes.others(),
+            others,
             at: self.clock.now(),
         };
         self.known.insert((viewer, post), standing);
@@ -98,11 +96,7 @@ mod tests {
         let standings = Standings::new(Duration::from_secs(5), Arc::new(clock.clone()));
         let (viewer, post) = (UserId::generate(), PostId::generate());
         assert_eq!(standings.find(viewer, post), Known::Unknown);
-        let likes = LikesSeen {
-            count: 3,
-            own: Some(domain::Reaction::default()),
-        };
-        standings.note(viewer, post, &likes);
+        standings.note(viewer, post, 2);
         assert_eq!(standings.find(viewer, post), Known::Fresh(2));
         clock.advance(Duration::from_secs(6));
         assert_eq!(standings.find(viewer, post), Known::Stale(2));
@@ -114,12 +108,12 @@ mod tests {
     fn what_is_gone_is_not_known() {
         let standings = Standings::new(STALE, Arc::new(ManualClock::default()));
         let (viewer, post) = (UserId::generate(), PostId::generate());
-        standings.note(viewer, post, &LikesSeen::default());
+        standings.note(viewer, post, 0);
         standings.forget(viewer, post);
         assert_eq!(standings.find(viewer, post), Known::Unknown);
         standings.forget_post(post);
         // A page that was read before it was deleted.
-        standings.note(viewer, post, &LikesSeen::default());
+        standings.note(viewer, post, 0);
         assert_eq!(standings.find(viewer, post), Known::Unknown);
     }
 }

@@ -14,6 +14,8 @@ pub(crate) const LIKES: &str = "likes";
 pub(crate) const LIKE_TOMBSTONES: &str = "like_tombstones";
 /// Which sessions may have a transaction open, for each partition of likes.
 pub(crate) const SLOTS: &str = "posts_slots";
+/// Authors whose posts are not simply written to feeds.
+pub(crate) const FANOUT_MODES: &str = "fanout_modes";
 /// What waits for the broker.
 pub(crate) const OUTBOX: &str = "posts_outbox";
 /// Who does what for all replicas.

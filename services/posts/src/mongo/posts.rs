@@ -1,13 +1,17 @@
 use bson::{Bson, Document, RawDocumentBuf, doc};
-use bus::event_row;
+use bus::{event_row, job_row};
 use contracts::{
     events::v1::{PostCreated, PostDeleted, PostEdited, event::Fact},
+    jobs::v1::{PostAdded, PostRemoved, UpdateFeeds, job::Work, update_feeds::Change},
     timestamp,
+    topology::FEED_UPDATES,
 };
 use domain::{Caption, Post, PostId, Timestamp, UserId};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{Collection, options::ReturnDocument};
-use store::{IdempotencyRecords, IdempotentAnswer, Operation, Outbox, Store, StoreError, readable};
+use store::{
+    IdempotencyRecords, IdempotentAnswer, Operation, Outbox, OutboxRow, Store, StoreError, readable,
+};
 
 use super::{
     PostCounts,
@@ -53,6 +57,16 @@ pub(super) const fn operation(name: &'static str) -> Operation {
         collection: POSTS,
         name,
     }
+}
+
+/// The job that carries a change into the feeds of who follows `author`.
+fn feeds_row(author: UserId, change: Change, at: Timestamp) -> OutboxRow {
+    let update = UpdateFeeds {
+        author_id: author.to_string(),
+        change: Some(change),
+        ..UpdateFeeds::default()
+    };
+    job_row(FEED_UPDATES, Work::UpdateFeeds(update), at)
 }
 
 /// The post `id`, if it is `author`'s and not deleted.
@@ -116,10 +130,15 @@ impl PostStore {
             created_at: Some(timestamp(at)),
         });
         let created = event_row(created, at);
+        let added = PostAdded {
+            post_id: post.id.to_string(),
+            created_at: Some(timestamp(at)),
+        };
+        let feeds = feeds_row(post.user_id, Change::PostAdded(added), at);
         self.store
             .transaction(operation("insert"), move |transaction| {
                 let (this, post) = (this.clone(), post.clone());
-                let (answer, created) = (answer.clone(), created.clone());
+                let (answer, told) = (answer.clone(), [created.clone(), feeds.clone()]);
                 async move {
                     // First: what an author does at once collides here, before more is done in vain.
                     let count = this.counts.change(transaction, post.user_id, 1).await?;
@@ -128,7 +147,8 @@ impl PostStore {
                     }
                     let insert = this.posts.insert_one(&post);
                     insert.session(&mut *transaction).await?;
-                    let rows = [created, event_row(count.fact(), at)];
+                    let [created, feeds] = told;
+                    let rows = [created, feeds, event_row(count.fact(), at)];
                     this.outbox.put(transaction, &rows).await
                 }
                 .boxed()
@@ -151,10 +171,14 @@ impl PostStore {
             author_id: author.to_string(),
         });
         let deleted = event_row(deleted, now);
+        let removed = PostRemoved {
+            post_id: id.to_string(),
+        };
+        let feeds = feeds_row(author, Change::PostRemoved(removed), now);
         let is_deleted = self
             .store
             .transaction(operation("delete"), move |transaction| {
-                let (this, deleted) = (this.clone(), deleted.clone());
+                let (this, told) = (this.clone(), [deleted.clone(), feeds.clone()]);
                 async move {
                     let find = this.documents.find_one(own(id, author));
                     if find.session(&mut *transaction).await?.is_none() {
@@ -164,7 +188,8 @@ impl PostStore {
                     let set = doc! { "$set": { "deleted_at": now } };
                     let update = this.posts.update_one(own(id, author), set);
                     update.session(&mut *transaction).await?;
-                    let rows = [deleted, event_row(count.fact(), now)];
+                    let [deleted, feeds] = told;
+                    let rows = [deleted, feeds, event_row(count.fact(), now)];
                     this.outbox.put(transaction, &rows).await?;
                     Ok(true)
                 }

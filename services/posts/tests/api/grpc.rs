@@ -21,7 +21,7 @@ fn channel(stack: &Stack) -> CallerChannel {
     Caller::channel(&url, credential, Duration::from_secs(5)).unwrap()
 }
 
-fn counters(stack: &Stack) -> CountersServiceClient<CallerChannel> {
+pub(crate) fn counters(stack: &Stack) -> CountersServiceClient<CallerChannel> {
     CountersServiceClient::new(channel(stack))
 }
 

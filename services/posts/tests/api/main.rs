@@ -10,6 +10,7 @@
 mod access;
 mod apply_likes;
 mod author_posts;
+mod caches;
 mod counters;
 mod create_post;
 mod delete_post;
@@ -18,6 +19,7 @@ mod feed;
 mod get_post;
 mod grpc;
 mod idempotency;
+mod kept_feeds;
 mod like_counts;
 mod like_outages;
 mod like_post;

@@ -29,12 +29,12 @@ fn assert_unavailable(answers: Vec<Response>) {
 }
 
 #[tokio::test]
-async fn without_auth_nobody_knows_who_may_see_what() {
+async fn without_auth_nobody_knows_what_a_stranger_may_see() {
     let mut stack = Stack::start().await;
-    let ana = stack.user("ana").await;
+    let (ana, bo) = (stack.user("ana").await, stack.user("bo").await);
     let post = path(&ana.publish("hi").await);
     // The gateway, which asks auth as well, has its own words for it.
-    let inside = ana.at(&stack.posts_insider());
+    let inside = bo.at(&stack.posts_insider());
     stack.stop_auth().await;
     let began = Instant::now();
     assert_unavailable(all(&inside, &post, &ana.id).await);
@@ -59,6 +59,12 @@ async fn without_mongodb_everything_is_unavailable_and_comes_back() {
     assert_unavailable(all(&inside, &post, &ana.id).await);
     stack.sandbox().mongodb_proxy().restore();
     eventually(SOON, async || inside.get(&post).await.status == 200).await;
+    // The server must first end the transaction that hung.
+    let another = json!({ "content": "hi again" });
+    eventually(SOON, async || {
+        inside.post("/api/posts", &another).await.status == 201
+    })
+    .await;
     for answer in all(&inside, &post, &ana.id).await {
         assert!(answer.status < 300, "{answer:?}");
     }

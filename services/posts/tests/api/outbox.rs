@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bson::{Binary, Bson, Document, doc};
 use bus::{AmqpSettings, Message, Publisher};
-use contracts::events::v1::{
-    Event, PostCreated, PostDeleted, PostEdited, PostsCounted, event::Fact,
+use contracts::{
+    events::v1::{Event, PostCreated, PostDeleted, PostEdited, PostsCounted, event::Fact},
+    jobs::v1::{Jobs, PostAdded, PostRemoved, job::Work, update_feeds::Change},
 };
 use futures_util::{TryStreamExt, future::join_all};
 use serde_json::json;
@@ -15,13 +16,26 @@ use crate::{path, patient_builder, planted};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// What waits for the broker, oldest first.
-async fn rows(stack: &Stack) -> Vec<Document> {
+/// What waits for the broker, oldest first: facts, and jobs.
+async fn rows(stack: &Stack) -> (Vec<Document>, Vec<Document>) {
     let outbox = stack.mongodb().collection::<Document>("posts_outbox");
     let rows = outbox
         .find(doc! {})
         .sort(doc! { "created_at": 1, "_id": 1 });
-    rows.await.unwrap().try_collect().await.unwrap()
+    let rows: Vec<Document> = rows.await.unwrap().try_collect().await.unwrap();
+    rows.into_iter()
+        .partition(|row| matches!(row.get_str("exchange"), Ok("anufy.events")))
+}
+
+fn change(row: &Document) -> Change {
+    let jobs = Jobs::from_bytes(&payload(row)).unwrap().jobs;
+    assert_eq!(jobs[0].id, row.get_object_id("_id").unwrap().to_hex());
+    let Some(Work::UpdateFeeds(update)) = &jobs[0].work else {
+        panic!("{jobs:?}");
+    };
+    assert_eq!(row.get_str("key").unwrap(), "feed-updates-queue");
+    assert_eq!(row.get_str("exchange").unwrap(), "anufy.jobs");
+    update.change.clone().unwrap()
 }
 
 fn fact(row: &Document) -> Fact {
@@ -29,7 +43,6 @@ fn fact(row: &Document) -> Fact {
     assert_eq!(event.id, row.get_object_id("_id").unwrap().to_hex());
     let fact = event.fact.unwrap();
     assert_eq!(row.get_str("key").unwrap(), fact.routing_key());
-    assert_eq!(row.get_str("exchange").unwrap(), "anufy.events");
     fact
 }
 
@@ -59,7 +72,7 @@ async fn every_change_waits_there_while_the_broker_is_down_and_arrives_afterward
     ana.delete(&path(&post)).await.expect(204);
     ana.publish("stays").await;
 
-    let rows = rows(&stack).await;
+    let (rows, jobs) = rows(&stack).await;
     let (post_id, author_id) = (post["_id"].as_str().unwrap().to_owned(), ana.id.clone());
     let mut facts: Vec<Fact> = rows.iter().map(fact).collect();
     let Fact::PostCreated(PostCreated { created_at, .. }) = facts[0].clone() else {
@@ -67,6 +80,16 @@ async fn every_change_waits_there_while_the_broker_is_down_and_arrives_afterward
     };
     assert!(created_at.is_some());
     assert!(matches!(facts.remove(5), Fact::PostCreated(_)));
+    let changes: Vec<Change> = jobs.iter().map(change).collect();
+    let removed = Change::PostRemoved(PostRemoved {
+        post_id: post_id.clone(),
+    });
+    let added = Change::PostAdded(PostAdded {
+        post_id: post_id.clone(),
+        created_at,
+    });
+    assert_eq!(changes[..2], [added, removed]);
+    assert!(matches!(changes[2..], [Change::PostAdded(_)]));
     let expected = [
         Fact::PostCreated(PostCreated {
             post_id: post_id.clone(),
@@ -85,7 +108,11 @@ async fn every_change_waits_there_while_the_broker_is_down_and_arrives_afterward
     assert_eq!(facts, expected);
 
     stack.sandbox().amqp_proxy().restore();
-    eventually(SOON, async || self::rows(&stack).await.is_empty()).await;
+    eventually(SOON, async || {
+        let (facts, jobs) = self::rows(&stack).await;
+        facts.is_empty() && jobs.is_empty()
+    })
+    .await;
     eventually(SOON, async || ana.me().await["posts_count"] == 1).await;
 
     // What comes late, or again, changes nothing.
@@ -123,7 +150,7 @@ async fn each_count_has_a_version_of_its_own() {
     .await;
 
     let mut counts = Vec::new();
-    for row in rows(&stack).await {
+    for row in rows(&stack).await.0 {
         if let Fact::PostsCounted(PostsCounted { count, version, .. }) = fact(&row) {
             counts.push((version, count));
         }

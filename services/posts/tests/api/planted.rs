@@ -51,6 +51,13 @@ pub(crate) async fn count(stack: &Stack, user: &User) -> Option<(i64, i64)> {
     ))
 }
 
+/// How many follow `user`, as auth has counted so far.
+pub(crate) async fn followers(stack: &Stack, user: &User) -> i64 {
+    let users = stack.mongodb().collection::<Document>("users");
+    let found = users.find_one(doc! { "_id": oid(user) }).await.unwrap();
+    found.unwrap().get_i64("followers_count").unwrap()
+}
+
 /// How many posts of an author are stored and not deleted.
 pub(crate) async fn stored(stack: &Stack, user: &User) -> i64 {
     let filter = doc! { "user_id": oid(user), "deleted_at": null };

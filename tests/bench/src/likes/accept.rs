@@ -31,6 +31,8 @@ const TIMES: usize = 2;
 struct Scene<'a> {
     stack: &'a Stack,
     connections: usize,
+    /// The bare service, and the gateway before one.
+    bare: [SocketAddr; 2],
     post: PostId,
     readers: &'a [Person],
     liked: HashMap<UserId, &'static str>,
@@ -42,22 +44,23 @@ struct Scene<'a> {
 pub(super) async fn measure(
     stack: &Stack,
     options: &Options,
+    bare: [SocketAddr; 2],
     author: &Author,
     people: &[Person],
     report: &mut Report,
 ) -> anyhow::Result<Vec<PostId>> {
     let readers = people.get(..options.readers).unwrap_or(people);
-    let mut scene = Scene::of(stack, options, author, readers).await?;
+    let mut scene = Scene::of(stack, options, bare, author, readers).await?;
     scene.read().await?;
     for _ in 0..options.rounds {
-        scene.bare(BARE, stack.bare.http, report).await?;
+        let [service, gateway] = bare;
+        scene.bare(BARE, service, report).await?;
         scene
             .like(LIKE, stack.posts.http, TIMES, &[], report)
             .await?;
-        let [bare, gateway] = [stack.bare_gateway.http, stack.gateway.http];
-        scene.bare(BARE_GATEWAY, bare, report).await?;
+        scene.bare(BARE_GATEWAY, gateway, report).await?;
         scene
-            .like(LIKE_GATEWAY, gateway, TIMES, &[], report)
+            .like(LIKE_GATEWAY, stack.gateway.http, TIMES, &[], report)
             .await?;
         bare_publish::measure(stack, options, report).await?;
     }
@@ -76,7 +79,7 @@ pub(super) async fn measure(
 
     let mut posts = Vec::new();
     for _ in 0..options.rounds {
-        let mut scene = Scene::of(stack, options, author, readers).await?;
+        let mut scene = Scene::of(stack, options, bare, author, readers).await?;
         scene
             .like(LIKE_UNSEEN, stack.posts.http, 1, &[], report)
             .await?;
@@ -89,12 +92,14 @@ impl<'a> Scene<'a> {
     async fn of(
         stack: &'a Stack,
         options: &Options,
+        bare: [SocketAddr; 2],
         author: &Author,
         readers: &'a [Person],
     ) -> anyhow::Result<Self> {
         Ok(Self {
             stack,
             connections: options.connections,
+            bare,
             post: publish_post(stack, author).await?,
             readers,
             liked: HashMap::new(),
@@ -110,7 +115,7 @@ impl<'a> Scene<'a> {
             let requests = self.readers.iter().map(read).collect();
             load::send(door, self.connections, requests).await?;
         }
-        for door in [self.stack.bare.http, self.stack.bare_gateway.http] {
+        for door in self.bare {
             let requests = self.likes("❤️");
             load::send(door, self.connections, requests).await?;
         }

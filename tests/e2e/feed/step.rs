@@ -1,0 +1,145 @@
+use serde_json::json;
+use testkit::{Method, Response, User};
+
+use super::{reading, rig::Rig};
+
+/// Something that somebody does, or that is done to them. People go by their numbers.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Follow(usize, usize),
+    Unfollow(usize, usize),
+    Publish(usize),
+    Delete(Post),
+    Edit(Post),
+    Like(usize, Post),
+    Unlike(usize, Post),
+    Rename(usize),
+    GoPrivate(usize),
+    GoPublic(usize),
+    Block(usize, usize),
+    Unblock(usize, usize),
+    Mute(usize, usize),
+    Unmute(usize, usize),
+    ShadowBan(usize),
+    LiftShadowBan(usize),
+    Suspend(usize),
+    Reinstate(usize),
+    /// At a part of the own feed.
+    Look(usize, &'static str, usize),
+}
+
+/// A post, and the number of its author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Post {
+    pub(super) author: usize,
+    pub(super) id: String,
+}
+
+const FEED: &str = "/api/posts/feed";
+
+impl Step {
+    /// Does it; the answer, if somebody was asked. The `nth` step of all says so in what it writes.
+    pub(super) async fn perform(&self, rig: &Rig, people: &[User], nth: usize) -> Option<Response> {
+        let to = &rig.deployment;
+        let follow = |of: &usize| format!("/api/users/{}/follow", people[*of].id);
+        Some(match self {
+            Self::Follow(by, of) => people[*by].post_empty(&follow(of)).await,
+            Self::Unfollow(by, of) => people[*by].delete(&follow(of)).await,
+            Self::Publish(by) => {
+                let body = json!({ "content": format!("step {nth}") });
+                people[*by].post("/api/posts", &body).await
+            }
+            Self::Delete(post) => people[post.author].delete(&post.path()).await,
+            Self::Edit(post) => {
+                let body = json!({ "caption": format!("edited in step {nth}") });
+                people[post.author].patch(&post.path(), &body).await
+            }
+            Self::Like(by, post) => {
+                let like = people[*by].request(Method::POST, &post.like_path());
+                people[*by]
+                    .send(like.json(&json!({ "reaction": "👍🏽" })))
+                    .await
+            }
+            Self::Unlike(by, post) => people[*by].delete(&post.like_path()).await,
+            Self::Rename(who) => {
+                let body = json!({ "full_name": format!("Name of step {nth}") });
+                people[*who].patch("/api/users/me", &body).await
+            }
+            Self::GoPrivate(who) | Self::GoPublic(who) => {
+                let body = json!({ "is_private": matches!(self, Self::GoPrivate(_)) });
+                people[*who].patch("/api/users/me", &body).await
+            }
+            Self::Look(by, by_what, number) => {
+                let path = format!("{FEED}?{by_what}&page={number}");
+                let answer = people[*by].get(&path).await;
+                reading::page(&answer);
+                answer
+            }
+            Self::Block(by, of) => {
+                to.block(&people[*by], &people[*of]).await;
+                return None;
+            }
+            Self::Unblock(by, of) => {
+                to.unblock(&people[*by], &people[*of]).await;
+                return None;
+            }
+            Self::Mute(by, of) => {
+                to.mute(&people[*by], &people[*of]).await;
+                return None;
+            }
+            Self::Unmute(by, of) => {
+                to.unmute(&people[*by], &people[*of]).await;
+                return None;
+            }
+            Self::ShadowBan(who) => {
+                to.shadow_ban(&people[*who]).await;
+                return None;
+            }
+            Self::LiftShadowBan(who) => {
+                to.lift_shadow_ban(&people[*who]).await;
+                return None;
+            }
+            Self::Suspend(who) => {
+                to.suspend(&people[*who]).await;
+                return None;
+            }
+            Self::Reinstate(who) => {
+                to.reinstate(&people[*who]).await;
+                return None;
+            }
+        })
+    }
+
+    /// Those whose feed it may change, or what is in others'.
+    pub(super) fn concerns(&self, who: usize) -> bool {
+        match self {
+            Self::Follow(by, of)
+            | Self::Unfollow(by, of)
+            | Self::Block(by, of)
+            | Self::Unblock(by, of)
+            | Self::Mute(by, of)
+            | Self::Unmute(by, of) => [*by, *of].contains(&who),
+            Self::Like(by, post) | Self::Unlike(by, post) => [*by, post.author].contains(&who),
+            Self::Delete(post) | Self::Edit(post) => post.author == who,
+            Self::Publish(of)
+            | Self::Rename(of)
+            | Self::GoPrivate(of)
+            | Self::GoPublic(of)
+            | Self::ShadowBan(of)
+            | Self::LiftShadowBan(of)
+            | Self::Suspend(of)
+            | Self::Reinstate(of)
+            | Self::Look(of, ..) => *of == who,
+        }
+    }
+}
+
+impl Post {
+    fn path(&self) -> String {
+        format!("/api/posts/{}", self.id)
+    }
+
+    fn like_path(&self) -> String {
+        format!("/api/posts/{}/like", self.id)
+    }
+}
