@@ -45,7 +45,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
         ("QUEUES", "likes-queue,dislikes-queue"),
         ("POSTS_GRPC_URL", "posts:8101"),
         ("BATCH_JOBS", "0"),
-        ("FEED_READERS", "0"),
+        ("FEED_UPDATES_AT_ONCE", "0"),
         ("REDIS_URL", "http://nowhere"),
     ];
     let gateway = [

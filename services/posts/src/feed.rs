@@ -66,7 +66,10 @@ impl Posts {
                 let made = self.make_once(viewer, number, making, paging, show);
                 (made.await?, false)
             }
-            _ => (Arc::new(self.make(viewer, paging, show).await?), false),
+            _ => {
+                let (made, _) = self.make(viewer, paging, show, false).await?;
+                (Arc::new(made), false)
+            }
         };
         let cache = if is_hit { "hit" } else { "miss" };
         metrics::counter!("feed_pages_total", "cache" => cache).increment(1);
@@ -93,10 +96,13 @@ impl Posts {
             Ok(page) => return Ok(page),
             Err(place) => place,
         };
-        let page = Arc::new(self.make(viewer, paging, show).await?);
-        let stored = self.feeds.pages.store(viewer, number, &making, &page).await;
-        if let Err(error) = stored {
-            tracing::debug!(%error, "page of a feed not kept");
+        let (page, may_be_kept) = self.make(viewer, paging, show, true).await?;
+        let page = Arc::new(page);
+        if may_be_kept {
+            let pages = &self.feeds.pages;
+            if let Err(error) = pages.store(viewer, number, &making, &page).await {
+                tracing::debug!(%error, "page of a feed not kept");
+            }
         }
         // Who waits has it now; nobody else is to get it from here. It fails
         // only if the place is not there any more.

@@ -49,20 +49,33 @@ pub(crate) struct Merged {
 impl Merging {
     /// What is merged into the feed of `viewer`.
     pub(crate) async fn for_feed_of(&self, viewer: UserId) -> Result<Merged, PostError> {
-        let authors = self.authors(viewer).await?;
+        let authors = self.authors_of(viewer).await?;
         if authors.is_empty() {
             return Ok(Merged::default());
         }
         metrics::counter!("feed_pulled_merges_total").increment(1);
-        let stamps = self.stamps.of_authors(&authors).await?;
         let lists = self.recent(&authors).await?;
         let full = lists.iter().filter(|list| list.len() >= self.recent);
         let floors = full.filter_map(|list| list.last().map(|last| last.0));
         Ok(Merged {
             floor: floors.max(),
             positions: lists.into_iter().flatten().collect(),
-            authors: authors.into_iter().zip(stamps).collect(),
+            authors,
         })
+    }
+
+    /// The authors that are merged into the feed of `viewer`, with their stamps.
+    /// What is read of their posts afterwards is at least as new as these.
+    pub(crate) async fn authors_of(
+        &self,
+        viewer: UserId,
+    ) -> Result<Vec<(UserId, Stamp)>, PostError> {
+        let authors = self.authors(viewer).await?;
+        if authors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stamps = self.stamps.of_authors(&authors).await?;
+        Ok(authors.into_iter().zip(stamps).collect())
     }
 
     /// Which authors are merged into the feed of `viewer`.
@@ -85,10 +98,10 @@ impl Merging {
     }
 
     /// The newest posts of each of `authors`, newest first.
-    async fn recent(&self, authors: &[UserId]) -> Result<Vec<Vec<Position>>, PostError> {
-        let keys: Vec<String> = authors.iter().map(|it| keys::author_recent(*it)).collect();
-        let found = self.aside.read(&keys).await;
-        let lists = authors.iter().zip(found).map(|(author, found)| {
+    async fn recent(&self, authors: &[(UserId, Stamp)]) -> Result<Vec<Vec<Position>>, PostError> {
+        let keys = authors.iter().map(|(it, _)| keys::author_recent(*it));
+        let found = self.aside.read(&keys.collect::<Vec<_>>()).await;
+        let lists = authors.iter().zip(found).map(|((author, _), found)| {
             let author = *author;
             async move {
                 let lease = match found {

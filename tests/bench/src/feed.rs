@@ -101,7 +101,6 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         (post::COLD, post::BARE, "–"),
         (fan_out::MANY, fan_out::BARE_MANY, "0.4"),
         (fan_out::SOME, fan_out::BARE_SOME, "0.4"),
-        (lag::MEANWHILE, lag::ALONE, "1"),
     ])?;
     Ok(())
 }

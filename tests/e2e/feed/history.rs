@@ -26,8 +26,7 @@ const STEPS: usize = 300;
 const STORM: usize = 30;
 /// Moments that a fault lasts.
 const LASTING: usize = 3;
-/// Between two storms. What is cached when one begins is almost all that there
-/// is to read when it is over.
+/// Between two storms. Pages that were kept before a lull are still kept in it.
 const LULLS: usize = 8;
 const WAYS: [Way; 4] = [Way::Usual, Way::Usual, Way::Numbered(7), Way::Cursor(3)];
 /// How many people read at once when everything has settled.
@@ -148,34 +147,41 @@ impl History {
         let performed = steps.iter().zip(nth..);
         let performed = performed.map(|(step, nth)| step.perform(rig, people, nth));
         let answers = join_all(performed).await;
-        for (step, answer) in steps.into_iter().zip(answers) {
+        for (step, answer) in steps.iter().zip(&answers) {
             let status = answer.as_ref().map_or(0, |answer| answer.status);
-            let text = format!("{step:?} -> {status}");
+            self.log.push(Line {
+                step: Some(step.clone()),
+                text: format!("{step:?} -> {status}"),
+            });
             if let Some(answer) = answer {
                 let is_fine = status < 500 || (status == 503 && !is_whole);
                 assert!(is_fine, "SEED={} {step:?}: {answer:?}", self.seed);
-                if is_whole {
-                    self.is_promised(&step, &answer).await;
-                }
-                self.known.hear(&step, &answer);
+                self.known.hear(step, answer);
             }
-            self.log.push(Line {
-                step: Some(step),
-                text,
-            });
+        }
+        for (step, answer) in steps.iter().zip(answers) {
+            if let Some(answer) = answer.filter(|_| is_whole) {
+                self.is_promised(step, &answer, &steps).await;
+            }
         }
     }
 
-    /// What one has posted is in one's own feed at once, and what was deleted in nobody's.
-    async fn is_promised(&mut self, step: &Step, answer: &Response) {
-        let (reader, id, is_there) = match step {
+    /// What one has posted is in one's own feed at once, what was deleted is in
+    /// nobody's, and whom one has left is not in one's own.
+    async fn is_promised(&mut self, step: &Step, answer: &Response, beside: &[Step]) {
+        let body = answer.json();
+        let (reader, field, value, is_there) = match step {
             Step::Publish(by) if answer.status == 201 => {
-                let id = answer.json()["_id"].as_str().unwrap().to_owned();
-                (*by, id, true)
+                (*by, "_id", body["_id"].as_str().unwrap(), true)
             }
             Step::Delete(post) if answer.status == 204 => {
                 let anybody = self.dice.random_range(0..PEOPLE - NEGLECTFUL);
-                (anybody, post.id.clone(), false)
+                (anybody, "_id", post.id.as_str(), false)
+            }
+            Step::Unfollow(by, of)
+                if answer.status == 200 && !beside.contains(&Step::Follow(*by, *of)) =>
+            {
+                (*by, "user_id", self.people[*of].id.as_str(), false)
             }
             _ => return,
         };
@@ -183,9 +189,9 @@ impl History {
         if let Some(page) = super::reading::page(&seen) {
             let mut items = page["items"].as_array().unwrap().iter();
             assert_eq!(
-                items.any(|item| item["_id"] == id.as_str()),
+                items.any(|item| item[field] == value),
                 is_there,
-                "SEED={}: {step:?} was answered with {id}, and p{reader} sees {seen:?}",
+                "SEED={}: {step:?} was answered with {body}, and p{reader} sees {seen:?}",
                 self.seed
             );
         }

@@ -48,12 +48,14 @@ fn cache_of(answer: &Response) -> Option<String> {
     answer.header("x-cache").map(str::to_owned)
 }
 
-/// Waits until `reader` sees what must be seen.
+/// Waits until `reader` sees what must be seen, in pages that are kept and in
+/// those that are made each time.
 async fn is_right(mongodb: &Database, reader: &User) {
     let id = reader.id.parse().unwrap();
     eventually(SETTLING, async || {
         let truth = Truth::read(mongodb).await.feed_of(id);
         Way::Usual.read(reader).await.feed == truth
+            && Way::Numbered(7).read(reader).await.feed == truth
     })
     .await;
 }

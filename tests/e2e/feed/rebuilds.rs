@@ -7,19 +7,15 @@ use mongodb::bson::{Document, doc};
 use redis::AsyncCommands;
 use testkit::{Deployment, Moment, Sandbox, Service, User, Wiretap, eventually};
 
-use super::{messages, reading::Way, rig::SETTLING, truth::Truth};
+use super::{
+    messages,
+    reading::Way,
+    rig::{CACHES, SETTLING},
+    truth::Truth,
+};
 
 /// Long enough for a read to come to any of its steps.
 const ARRIVAL: Duration = Duration::from_secs(10);
-/// Everything about feeds that lies in Redis.
-const CACHES: [&str; 6] = [
-    "feed:*",
-    "timeline:*",
-    "author:*",
-    "user:*",
-    "post:*",
-    "relation:*",
-];
 /// What posts asks MongoDB for without being asked for anything.
 const CHATTER: [&str; 2] = ["find posts_outbox", "find posts_leases"];
 

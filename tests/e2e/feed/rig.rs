@@ -16,7 +16,7 @@ use super::messages;
 const REPLAYED: usize = 20;
 /// What may vanish from Redis at any time, because it expires or because Redis
 /// needs the room.
-const CACHES: [&str; 6] = [
+pub(super) const CACHES: [&str; 6] = [
     "feed:*",
     "timeline:*",
     "author:*",
@@ -35,10 +35,9 @@ const SETTINGS: [(&str, &str); 6] = [
     ("redis-timeout", "2s"),
     ("mongodb-timeout", "20s"),
     // Fourteen people are enough to be on both sides of both.
-    ("fanout-limit", FANOUT_LIMIT),
+    ("fanout-limit", "4"),
     ("timeline-length", "30"),
 ];
-const FANOUT_LIMIT: &str = "4";
 
 /// A gateway, two posts, two workers and auth, each a process, on servers of
 /// their own.

@@ -1,10 +1,10 @@
 use serde_json::json;
-use testkit::{Method, Response, User};
+use testkit::{Response, User};
 
 use super::{reading, rig::Rig};
 
 /// Something that somebody does, or that is done to them. People go by their numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Follow(usize, usize),
     Unfollow(usize, usize),
@@ -24,8 +24,8 @@ pub(super) enum Step {
     LiftShadowBan(usize),
     Suspend(usize),
     Reinstate(usize),
-    /// At a part of the own feed.
-    Look(usize, &'static str, usize),
+    /// At a page of the own feed: its limit and number.
+    Look(usize, usize, usize),
 }
 
 /// A post, and the number of its author.
@@ -35,14 +35,27 @@ pub(super) struct Post {
     pub(super) id: String,
 }
 
-const FEED: &str = "/api/posts/feed";
-
 impl Step {
     /// Does it; the answer, if somebody was asked. The `nth` step of all says so in what it writes.
     pub(super) async fn perform(&self, rig: &Rig, people: &[User], nth: usize) -> Option<Response> {
         let to = &rig.deployment;
+        match self {
+            Self::Block(by, of) => to.block(&people[*by], &people[*of]).await,
+            Self::Unblock(by, of) => to.unblock(&people[*by], &people[*of]).await,
+            Self::Mute(by, of) => to.mute(&people[*by], &people[*of]).await,
+            Self::Unmute(by, of) => to.unmute(&people[*by], &people[*of]).await,
+            Self::ShadowBan(who) => to.shadow_ban(&people[*who]).await,
+            Self::LiftShadowBan(who) => to.lift_shadow_ban(&people[*who]).await,
+            Self::Suspend(who) => to.suspend(&people[*who]).await,
+            Self::Reinstate(who) => to.reinstate(&people[*who]).await,
+            _ => return Some(self.ask(people, nth).await),
+        }
+        None
+    }
+
+    async fn ask(&self, people: &[User], nth: usize) -> Response {
         let follow = |of: &usize| format!("/api/users/{}/follow", people[*of].id);
-        Some(match self {
+        match self {
             Self::Follow(by, of) => people[*by].post_empty(&follow(of)).await,
             Self::Unfollow(by, of) => people[*by].delete(&follow(of)).await,
             Self::Publish(by) => {
@@ -55,10 +68,8 @@ impl Step {
                 people[post.author].patch(&post.path(), &body).await
             }
             Self::Like(by, post) => {
-                let like = people[*by].request(Method::POST, &post.like_path());
-                people[*by]
-                    .send(like.json(&json!({ "reaction": "👍🏽" })))
-                    .await
+                let body = json!({ "reaction": "👍🏽" });
+                people[*by].post(&post.like_path(), &body).await
             }
             Self::Unlike(by, post) => people[*by].delete(&post.like_path()).await,
             Self::Rename(who) => {
@@ -69,45 +80,14 @@ impl Step {
                 let body = json!({ "is_private": matches!(self, Self::GoPrivate(_)) });
                 people[*who].patch("/api/users/me", &body).await
             }
-            Self::Look(by, by_what, number) => {
-                let path = format!("{FEED}?{by_what}&page={number}");
+            Self::Look(by, limit, number) => {
+                let path = format!("/api/posts/feed?limit={limit}&page={number}");
                 let answer = people[*by].get(&path).await;
                 reading::page(&answer);
                 answer
             }
-            Self::Block(by, of) => {
-                to.block(&people[*by], &people[*of]).await;
-                return None;
-            }
-            Self::Unblock(by, of) => {
-                to.unblock(&people[*by], &people[*of]).await;
-                return None;
-            }
-            Self::Mute(by, of) => {
-                to.mute(&people[*by], &people[*of]).await;
-                return None;
-            }
-            Self::Unmute(by, of) => {
-                to.unmute(&people[*by], &people[*of]).await;
-                return None;
-            }
-            Self::ShadowBan(who) => {
-                to.shadow_ban(&people[*who]).await;
-                return None;
-            }
-            Self::LiftShadowBan(who) => {
-                to.lift_shadow_ban(&people[*who]).await;
-                return None;
-            }
-            Self::Suspend(who) => {
-                to.suspend(&people[*who]).await;
-                return None;
-            }
-            Self::Reinstate(who) => {
-                to.reinstate(&people[*who]).await;
-                return None;
-            }
-        })
+            planted => unreachable!("{planted:?} is not asked for"),
+        }
     }
 
     /// Those whose feed it may change, or what is in others'.

@@ -7,14 +7,8 @@ use testkit::Response;
 
 use super::step::{Post, Step};
 
-/// Pages that somebody looks at between two changes, by limit and depth.
-const LOOKS: [(&str, usize); 5] = [
-    ("limit=20", 1),
-    ("limit=20", 1),
-    ("limit=20", 3),
-    ("limit=7", 4),
-    ("limit=50", 2),
-];
+/// Pages that somebody looks at between two changes: limits, and how deep.
+const LOOKS: [(usize, usize); 5] = [(20, 1), (20, 1), (20, 3), (7, 4), (50, 2)];
 
 /// What there is, as far as the answers tell. It need not be exact: it only
 /// lets wishes be such as make a difference.
@@ -169,8 +163,8 @@ impl Known {
         };
     }
 
-    /// Takes note of what was answered; the post, if it is a new one.
-    pub(super) fn hear(&mut self, step: &Step, answer: &Response) -> Option<Post> {
+    /// Takes note of what was answered.
+    pub(super) fn hear(&mut self, step: &Step, answer: &Response) {
         match (step, answer.status) {
             (Step::Follow(by, of), 200) if answer.json()["following"] == true => {
                 self.follows.insert((*by, *of));
@@ -184,16 +178,13 @@ impl Known {
             (Step::GoPublic(who), 200) => {
                 self.private.remove(who);
             }
-            (Step::Publish(by), 201) => {
-                let id = answer.json()["_id"].as_str().unwrap().to_owned();
-                let post = Post { author: *by, id };
-                self.posts.push(post.clone());
-                return Some(post);
-            }
+            (Step::Publish(by), 201) => self.posts.push(Post {
+                author: *by,
+                id: answer.json()["_id"].as_str().unwrap().to_owned(),
+            }),
             (Step::Delete(post), 204) => self.posts.retain(|it| it != post),
             _ => {}
         }
-        None
     }
 }
 

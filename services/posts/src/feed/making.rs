@@ -32,26 +32,29 @@ struct Sketch {
     posts: Vec<(Post, Person)>,
     /// Where the feed goes on, if it does.
     next: Option<Position>,
-    /// The authors that were merged into it.
-    merged: Vec<(UserId, Stamp)>,
+    /// The authors whose posts are merged into the feed: it depends on their
+    /// stamps. `None`: they are not known, and the page must not be kept.
+    merged: Option<Vec<(UserId, Stamp)>>,
     /// Whether MongoDB had to say what is in it.
     is_of_store: bool,
 }
 
 impl Posts {
-    /// A page of the feed of `viewer` as it is now.
+    /// A page of the feed of `viewer` as it is now, and whether it may be kept,
+    /// which it `is_to_be`.
     pub(super) async fn make(
         &self,
         viewer: UserId,
         paging: &Paging<Position>,
         show: Show,
-    ) -> Result<KeptPage, PostError> {
+        is_to_be: bool,
+    ) -> Result<(KeptPage, bool), PostError> {
         let sketch = match self.sketch_of_timeline(viewer, paging).await {
             Ok(Some(sketch)) => sketch,
-            Ok(None) => self.sketch_of_store(viewer, paging).await?,
+            Ok(None) => self.sketch_of_store(viewer, paging, is_to_be).await?,
             Err(PostError::Cache(error)) => {
                 tracing::debug!(%error, "a feed without its timeline");
-                self.sketch_of_store(viewer, paging).await?
+                self.sketch_of_store(viewer, paging, is_to_be).await?
             }
             Err(error) => return Err(error),
         };
@@ -85,11 +88,13 @@ impl Posts {
             posts: seen,
             next: sketch.next,
         };
-        Ok(KeptPage {
-            merged: sketch.merged,
+        let may_be_kept = sketch.merged.is_some();
+        let page = KeptPage {
+            merged: sketch.merged.unwrap_or_default(),
             posts: shown,
             json: show(page, paging)?.into(),
-        })
+        };
+        Ok((page, may_be_kept))
     }
 
     /// A page by the timeline of `viewer`, which is built if it is not there;
@@ -191,14 +196,25 @@ impl Posts {
         &self,
         viewer: UserId,
         paging: &Paging<Position>,
+        is_to_be_kept: bool,
     ) -> Result<Sketch, PostError> {
+        // Before anything is read: nobody tells the feeds what these authors post.
+        let merged = if is_to_be_kept {
+            match self.feeds.merging.authors_of(viewer).await {
+                Ok(merged) => Some(merged),
+                Err(PostError::Cache(_)) => None,
+                Err(error) => return Err(error),
+            }
+        } else {
+            None
+        };
         let sights = self.people.followees(viewer).await?;
         let authors = sights.everybody(sight(false));
         let (posts, next) = self.newest_of(&sights, &authors, sight, paging).await?;
         Ok(Sketch {
             posts,
             next,
-            merged: Vec::new(),
+            merged,
             is_of_store: true,
         })
     }
@@ -223,7 +239,7 @@ impl Sketch {
         Self {
             posts,
             next: next.filter(|_| has_more),
-            merged,
+            merged: Some(merged),
             is_of_store: false,
         }
     }

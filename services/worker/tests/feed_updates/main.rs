@@ -54,7 +54,7 @@ impl Rig {
         let flags = Flags::try_parse_from([
             "worker".to_owned(),
             "--queues=feed-updates-queue".to_owned(),
-            format!("--feed-readers={readers}"),
+            format!("--feed-updates-at-once={readers}"),
             format!("--posts-grpc-url=http://{address}"),
             format!("--amqp-url={}", sandbox.amqp_url().await),
             format!("--redis-url={}", sandbox.redis_url()),

@@ -13,8 +13,10 @@ use crate::{
     report::{Report, Round},
 };
 
-pub(super) const ALONE: &str = "an ordinary author's post, to 20 followers";
-pub(super) const MEANWHILE: &str = "the same while posts to all followers are under way";
+/// Of a thousand.
+const MEDIAN: usize = 500;
+const ALONE: &str = "an ordinary author's post, to 20 followers";
+const MEANWHILE: &str = "the same while posts to all followers are under way";
 /// Posts of a round.
 const POSTS: usize = 40;
 /// Between two of them.
@@ -29,17 +31,20 @@ pub(super) async fn measure(
 ) -> anyhow::Result<()> {
     for _ in 0..scene.options.rounds {
         let before = scene.usage(worker)?;
-        let timing = post(scene).await?;
+        let alone = post(scene).await?;
         let used = scene.usage(worker)?.since(&before);
-        report.add(ALONE, Round::timed(&timing, used))?;
+        report.add(ALONE, Round::timed(&alone, used))?;
 
         let before = scene.usage(worker)?;
-        let timing = tokio::select! {
+        let meanwhile = tokio::select! {
             timing = post(scene) => timing?,
             stopped = post_to_all(scene) => match stopped? {},
         };
         let used = scene.usage(worker)?.since(&before);
-        report.add(MEANWHILE, Round::timed(&timing, used))?;
+        report.add(MEANWHILE, Round::timed(&meanwhile, used))?;
+        let [alone, meanwhile] = [alone, meanwhile].map(|timing| timing.quantile(MEDIAN));
+        let growth = meanwhile.as_secs_f64() / alone.as_secs_f64();
+        report.add_fact("lag of ordinary authors, median meanwhile : alone", growth);
     }
     Ok(())
 }
