@@ -482,8 +482,9 @@ mod tests {
             operation.await.unwrap().unwrap();
             assert_eq!(stored(&sandbox).await, before + 1);
         }
-        // Nothing was sent again.
-        assert_eq!(names(&tap), ["insert things", "insert things"]);
+        let inserts = names(&tap);
+        let inserts = inserts.iter().filter(|name| *name == "insert things");
+        assert_eq!(inserts.count(), 2, "nothing was sent again");
     }
 
     #[tokio::test]

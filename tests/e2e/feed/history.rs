@@ -73,7 +73,7 @@ impl History {
         let mut faults = Fault::ALL;
         faults.shuffle(&mut self.dice);
         let (began, mut storms) = (Instant::now(), 0);
-        while storms < faults.len() || self.log.len() < steps {
+        while storms < faults.len() || self.log.len() < steps || self.has_to_go_on(storms).await {
             self.storm(faults[storms % faults.len()]).await;
             storms += 1;
             self.rise_or_fall(storms).await;
@@ -85,6 +85,14 @@ impl History {
             let (seconds, lines) = (began.elapsed().as_secs(), self.log.len());
             eprintln!("{seconds:4} s: {storms} storms, {lines} lines");
         }
+    }
+
+    /// Whoever falls may keep followers who are suspended, and be read on.
+    async fn has_to_go_on(&self, storms: usize) -> bool {
+        let falls = self
+            .rig
+            .counted("feed_fanout_mode_changes_total", "pushing");
+        storms < 2 * Fault::ALL.len() && falls.await == 0
     }
 
     /// Something breaks in the middle, and is repaired before the end.
