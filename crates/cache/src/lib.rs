@@ -1,10 +1,11 @@
 //! The Redis kit: connections, keys, values kept aside, the revocation list, and
 //! leases on the parts of what several processes share.
 //!
-//! Commands of the hot path share one multiplexed connection, which pipelines
-//! whatever is in flight; taking a pooled connection per command costs a ping
-//! and is five times slower. Work that would hold up the others on that
-//! connection (long pipelines) takes one from the pool.
+//! Commands of the hot path share one multiplexed connection for each thread,
+//! which pipelines whatever is in flight; taking a pooled connection per command
+//! costs a ping and is five times slower, and a connection that another thread's
+//! runtime drives costs waking that thread. Work that would hold up the others
+//! on that connection (long pipelines) takes one from the pool.
 //!
 //! Redis is never the only copy of something acknowledged. Every command ends
 //! in [`CacheError`] within the response timeout when Redis is gone, and the
@@ -17,13 +18,17 @@ mod revocations;
 mod settings;
 mod shares;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::{Pool, PoolConfig, Runtime, Timeouts};
 use domain::ErrorKind;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{
+    Client,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
 use runtime::Readiness;
 use secrecy::ExposeSecret;
+use thread_local::ThreadLocal;
 
 use epoch::SeenEpoch;
 
@@ -79,7 +84,11 @@ impl CacheError {
 /// Connections to Redis. Cheap to clone.
 #[derive(Clone)]
 pub struct Cache {
-    shared: ConnectionManager,
+    client: Client,
+    config: ConnectionManagerConfig,
+    first: ConnectionManager,
+    /// Made by each thread when it first needs one.
+    shared: Arc<ThreadLocal<ConnectionManager>>,
     pool: Pool,
     epoch: SeenEpoch,
 }
@@ -89,7 +98,7 @@ impl Cache {
     /// itself, within about a second of Redis coming back.
     pub fn connect(settings: &RedisSettings) -> Result<Self, CacheError> {
         let url = settings.redis_url.expose_secret();
-        let client = redis::Client::open(url)?;
+        let client = Client::open(url)?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(settings.redis_timeout))
             .set_connection_timeout(Some(settings.redis_timeout))
@@ -97,7 +106,6 @@ impl Cache {
             // waiting through a backoff would be slower than one without Redis.
             .set_number_of_retries(0)
             .set_min_delay(Duration::from_millis(50));
-        let shared = ConnectionManager::new_lazy_with_config(client, config)?;
         let mut pool = deadpool_redis::Config::from_url(url);
         pool.pool = Some(PoolConfig {
             max_size: settings.redis_pool_size,
@@ -109,16 +117,26 @@ impl Cache {
             ..PoolConfig::default()
         });
         Ok(Self {
-            shared,
+            first: ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?,
+            client,
+            config,
+            shared: Arc::default(),
             pool: pool.create_pool(Some(Runtime::Tokio1))?,
             epoch: SeenEpoch::default(),
         })
     }
 
-    /// The shared connection, for single commands, scripts and short pipelines.
+    /// The connection that this thread shares, for single commands, scripts and
+    /// short pipelines.
     #[must_use]
     pub fn shared(&self) -> ConnectionManager {
-        self.shared.clone()
+        let connect = || {
+            let (client, config) = (self.client.clone(), self.config.clone());
+            let connection = ConnectionManager::new_lazy_with_config(client, config);
+            // What was good enough for the first is not refused later.
+            connection.unwrap_or_else(|_refused| self.first.clone())
+        };
+        self.shared.get_or(connect).clone()
     }
 
     /// A connection of one's own, for long pipelines.

@@ -54,21 +54,21 @@ impl Posts {
             Some(number) => self.feeds.pages.find(viewer, number).await,
             None => None,
         };
-        let has_intents = found.as_ref().is_none_or(|found| found.has_intents);
-        let (page, is_hit) = match (number, found) {
+        let (page, is_hit, has_intents) = match (number, found) {
+            (_, Some(Found::Hit { page, has_intents })) => (Arc::new(page), true, has_intents),
             (
-                _,
-                Some(Found {
-                    page: Some(kept), ..
+                Some(number),
+                Some(Found::Miss {
+                    making,
+                    has_intents,
                 }),
-            ) => (Arc::new(kept), true),
-            (Some(number), Some(Found { making, .. })) => {
+            ) => {
                 let made = self.make_once(viewer, number, making, paging, show);
-                (made.await?, false)
+                (made.await?, false, has_intents)
             }
             _ => {
                 let (made, _) = self.make(viewer, paging, show, false).await?;
-                (Arc::new(made), false)
+                (Arc::new(made), false, true)
             }
         };
         let cache = if is_hit { "hit" } else { "miss" };
@@ -126,8 +126,9 @@ impl Posts {
             HashMap::new()
         };
         let mut changed = HashMap::new();
+        let shown = page.posts.iter().map(|post| (post.id, post.others));
+        self.standings.note_all(viewer, shown);
         for post in &page.posts {
-            self.standings.note(viewer, post.id, post.others);
             if let Some(intent) = intents.get(&post.id)
                 && intent.version > post.version
             {

@@ -122,7 +122,12 @@ impl RelationsService for RelationsApi {
                 .last()
                 .map_or_else(String::new, |edge| edge.id.to_string()),
         });
-        Ok(Response::new(messages.boxed()))
+        Ok(Response::new(if request.one_message {
+            // Nothing is read ahead for nobody.
+            messages.take(1).boxed()
+        } else {
+            messages.boxed()
+        }))
     }
 }
 

@@ -155,6 +155,8 @@ impl Follows {
         }
         let find = self.edges.find(filter).sort(doc! { "_id": direction });
         let find = find.limit(i64::try_from(range.limit).unwrap_or(i64::MAX));
+        // All in one answer, not the usual hundred in the first.
+        let find = find.batch_size(u32::try_from(range.limit).unwrap_or(u32::MAX));
         let find = find.hint(by_name(range.list.index()));
         let mut edges = find.session(&mut *session).await?;
         edges.stream(session).try_collect().await

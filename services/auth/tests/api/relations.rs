@@ -186,9 +186,19 @@ async fn the_ids_of_everybody_followed_are_streamed_without_a_look_at_the_accoun
 }
 
 async fn followers(stack: &Stack, owner: &User, after: &str) -> Vec<StreamFollowersResponse> {
+    messages(stack, owner, after, false).await
+}
+
+async fn messages(
+    stack: &Stack,
+    owner: &User,
+    after: &str,
+    one_message: bool,
+) -> Vec<StreamFollowersResponse> {
     let request = StreamFollowersRequest {
         user_id: owner.id.clone(),
         after_position: after.to_owned(),
+        one_message,
     };
     let answer = relations(stack).stream_followers(request).await.unwrap();
     let (mut stream, mut messages) = (answer.into_inner(), Vec::new());
@@ -210,12 +220,15 @@ async fn everybody_who_follows_an_account_is_streamed_and_a_broken_stream_goes_o
     let [first, second] = followers(&stack, &ana, "").await.try_into().unwrap();
     assert_eq!(first.user_ids, order[..1_000]);
     assert_eq!(second.user_ids, order[1_000..]);
+    let one = messages(&stack, &ana, "", true).await;
+    assert_eq!(one, std::slice::from_ref(&first));
     let rest = followers(&stack, &ana, &first.position).await;
     assert_eq!(rest, std::slice::from_ref(&second));
     assert_eq!(followers(&stack, &ana, &second.position).await, []);
     let request = StreamFollowersRequest {
         user_id: ana.id.clone(),
         after_position: "nowhere".to_owned(),
+        one_message: false,
     };
     let refused = relations(&stack).stream_followers(request).await;
     assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);

@@ -1,18 +1,15 @@
-//! A page as it is kept: what `find.lua` needs to judge it, what a hit needs
-//! of its posts, and the answer as clients get it.
+//! A page as it is kept: what it depends on, what a hit needs of its posts, and
+//! the answer as clients get it.
 
+use bson::oid::ObjectId;
+use cache::Epoch;
 use domain::{PostId, UserId};
 use web::actix_web::web::Bytes;
 
 use super::Making;
 use crate::stamps::Stamp;
 
-/// Where the lists begin.
-const LISTS: usize = 32;
-/// Digits of the length of a list.
-const LENGTH: usize = 4;
-/// Bytes of an id in hex, and of one as it is.
-const HEX: usize = 24;
+/// Bytes of an id.
 const ID: usize = 12;
 
 /// A page that was made before.
@@ -41,10 +38,10 @@ impl KeptPage {
         let mut bytes = Vec::with_capacity(self.json.len() + 2048);
         bytes.extend(making.epoch.to_bytes());
         bytes.extend(making.stamp);
-        bytes.extend(format!("{:016}", making.began).into_bytes());
+        bytes.extend(making.began.to_be_bytes());
         push_length(&mut bytes, self.merged.len());
         for (author, stamp) in &self.merged {
-            bytes.extend(author.to_string().into_bytes());
+            bytes.extend(author.oid().bytes());
             bytes.extend(stamp);
         }
         push_length(&mut bytes, self.posts.len());
@@ -58,54 +55,51 @@ impl KeptPage {
         bytes
     }
 
-    /// `None` if it was written by another version of this service.
-    pub(super) fn decode(bytes: Vec<u8>) -> Option<Self> {
+    /// A page and when its making began, if it is of this life of Redis and has
+    /// this stamp, and was not written by another version of this service.
+    pub(super) fn decode(bytes: Vec<u8>, epoch: Epoch, stamp: Stamp) -> Option<(Self, u64)> {
         let bytes = Bytes::from(bytes);
-        let mut rest = bytes.get(LISTS..)?;
+        let mut rest: &[u8] = &bytes;
+        if take(&mut rest)? != epoch.to_bytes() || take(&mut rest)? != stamp {
+            return None;
+        }
+        let began = u64::from_be_bytes(take(&mut rest)?);
         let mut merged = Vec::new();
         for _ in 0..take_length(&mut rest)? {
-            let author = std::str::from_utf8(take(&mut rest, HEX)?).ok()?;
-            let stamp = take(&mut rest, size_of::<Stamp>())?;
-            merged.push((author.parse().ok()?, stamp.try_into().ok()?));
+            merged.push((take_id(&mut rest)?.into(), take(&mut rest)?));
         }
         let mut posts = Vec::new();
         for _ in 0..take_length(&mut rest)? {
             posts.push(ShownPost {
                 id: take_id(&mut rest)?.into(),
                 author: take_id(&mut rest)?.into(),
-                others: take_number(&mut rest)?,
-                version: take_number(&mut rest)?,
+                others: i64::from_be_bytes(take(&mut rest)?),
+                version: i64::from_be_bytes(take(&mut rest)?),
             });
         }
-        let json = bytes.slice_ref(rest);
-        Some(Self {
+        let page = Self {
             merged,
             posts,
-            json,
-        })
+            json: bytes.slice_ref(rest),
+        };
+        Some((page, began))
     }
 }
 
 fn push_length(bytes: &mut Vec<u8>, length: usize) {
-    bytes.extend(format!("{length:04}").into_bytes());
+    bytes.extend(u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
 }
 
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, left) = rest.split_at_checked(length)?;
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk()?;
     *rest = left;
-    Some(taken)
+    Some(*taken)
 }
 
-fn take_length(rest: &mut &[u8]) -> Option<usize> {
-    std::str::from_utf8(take(rest, LENGTH)?).ok()?.parse().ok()
+fn take_length(rest: &mut &[u8]) -> Option<u16> {
+    take(rest).map(u16::from_be_bytes)
 }
 
-fn take_id(rest: &mut &[u8]) -> Option<bson::oid::ObjectId> {
-    let id: [u8; ID] = take(rest, ID)?.try_into().ok()?;
-    Some(bson::oid::ObjectId::from_bytes(id))
-}
-
-fn take_number(rest: &mut &[u8]) -> Option<i64> {
-    let number = take(rest, size_of::<i64>())?.try_into().ok()?;
-    Some(i64::from_be_bytes(number))
+fn take_id(rest: &mut &[u8]) -> Option<ObjectId> {
+    take::<ID>(rest).map(ObjectId::from_bytes)
 }

@@ -50,11 +50,15 @@ impl Standings {
 
     /// `viewer` was shown `post`, which so many others like.
     pub(crate) fn note(&self, viewer: UserId, post: PostId, others: i64) {
-        let standing = Standing {
-            others,
-            at: self.clock.now(),
-        };
-        self.known.insert((viewer, post), standing);
+        self.note_all(viewer, [(post, others)]);
+    }
+
+    /// As [`Standings::note`], of many posts.
+    pub(crate) fn note_all(&self, viewer: UserId, shown: impl IntoIterator<Item = (PostId, i64)>) {
+        let at = self.clock.now();
+        for (post, others) in shown {
+            self.known.insert((viewer, post), Standing { others, at });
+        }
     }
 
     /// `viewer` does not see `post` any more.

@@ -79,6 +79,7 @@ impl People {
         let request = StreamFollowersRequest {
             user_id: author.to_string(),
             after_position: position.unwrap_or_default(),
+            one_message: true,
         };
         let mut relations = self.relations.clone();
         self.in_time(async {
@@ -87,8 +88,7 @@ impl People {
             let Some(first) = chunks.message().await.map_err(refused)? else {
                 return Ok((Vec::new(), None));
             };
-            let has_more = first.user_ids.len() >= FULL_PAGE
-                || chunks.message().await.map_err(refused)?.is_some();
+            let has_more = first.user_ids.len() >= FULL_PAGE;
             Ok((parsed(&first.user_ids)?, has_more.then_some(first.position)))
         })
         .await
