@@ -55,7 +55,7 @@ measure_add() {
       keys+=("timeline:$id" "feed:ver:$id")
     done
     for ((round = 1; round <= ROUNDS; round++)); do
-      redis EVAL "$ADD" ${#keys[@]} "${keys[@]}" 87654321 inf $LENGTH \
+      redis EVAL "$ADD" ${#keys[@]} "${keys[@]}" inf $LENGTH \
         $((-1700000010000 - round)) "$(printf 'new%09d' "$round")" >/dev/null
     done
   done

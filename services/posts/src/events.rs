@@ -65,14 +65,14 @@ impl EventHandler {
             FollowState::None => feeds.timelines.drop_of(follower).await?,
             FollowState::Requested | FollowState::Unspecified => {}
         }
-        Ok(feeds.stamps.replace_of_feeds(&[follower]).await?)
+        Ok(feeds.stamps.void_feeds(&[follower]).await?)
     }
 
     async fn block_changed(&self, change: &BlockChanged) -> Result<(), PostError> {
         let both = [id(&change.user_id)?, id(&change.blocked_id)?];
         let [user, blocked] = both;
         self.updates.people.forget_relation(user, blocked).await?;
-        Ok(self.updates.feeds.stamps.replace_of_feeds(&both).await?)
+        Ok(self.updates.feeds.stamps.void_feeds(&both).await?)
     }
 
     async fn user_changed(&self, event: &Event, change: &UserChanged) -> Result<(), PostError> {
@@ -80,8 +80,8 @@ impl EventHandler {
         let stamps = &self.updates.feeds.stamps;
         self.updates.people.forget_user(user).await?;
         stamps.touch(&[user.oid()]).await?;
-        stamps.replace_of_feeds(&[user]).await?;
-        stamps.replace_of_author(user).await?;
+        stamps.void_feeds(&[user]).await?;
+        stamps.void_author(user).await?;
         if change.standing_changed {
             self.tell_followers(event, user).await?;
         }

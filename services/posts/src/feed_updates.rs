@@ -85,7 +85,7 @@ impl FeedUpdates {
                     return Ok(PageDone::default());
                 }
                 let (followers, next) = self.people.followers_after(author, after).await?;
-                self.feeds.stamps.replace_of_feeds(&followers).await?;
+                self.feeds.stamps.void_feeds(&followers).await?;
                 Ok(PageDone::new(&followers, next))
             }
             FeedChange::FanoutChanged(version) => {
@@ -109,7 +109,7 @@ impl FeedUpdates {
             self.make_up_for(mode.author, &followers).await?;
         }
         self.feeds.merging.forget_authors(&followers).await?;
-        self.feeds.stamps.replace_of_feeds(&followers).await?;
+        self.feeds.stamps.void_feeds(&followers).await?;
         if next.is_none() {
             self.feeds.modes.end(mode).await?;
         }

@@ -74,6 +74,6 @@ impl Feeds {
     pub(crate) async fn note_change(&self, author: UserId, post: PostId) -> Result<(), CacheError> {
         self.stamps.touch(&[post.oid()]).await?;
         self.merging.forget_recent(author).await?;
-        self.stamps.replace_of_feeds(&[author]).await
+        self.stamps.void_feeds(&[author]).await
     }
 }

@@ -125,11 +125,11 @@ impl Merging {
     /// The posts of `author` are not what they were.
     pub(crate) async fn forget_recent(&self, author: UserId) -> Result<(), CacheError> {
         cache::forget(&self.cache, &[keys::author_recent(author)]).await?;
-        self.stamps.replace_of_author(author).await
+        self.stamps.void_author(author).await
     }
 
     /// Which authors the feeds of `users` merge is not what it was. Their
-    /// stamps are to be replaced after that.
+    /// stamps are to be voided after that.
     pub(crate) async fn forget_authors(&self, users: &[UserId]) -> Result<(), CacheError> {
         let keys: Vec<String> = users.iter().map(|user| keys::feed_pulled(*user)).collect();
         cache::forget(&self.cache, &keys).await

@@ -1,13 +1,11 @@
 //! What tells whether something that was made of feeds is still good: random
-//! values that are replaced whenever what depends on them changes.
+//! values that are removed whenever what depends on them changes. Whoever needs
+//! one that is not there makes another.
 
 use std::sync::LazyLock;
 
 use bson::oid::ObjectId;
-use cache::{
-    Cache, CacheError, keys,
-    redis::{self, Script},
-};
+use cache::{Cache, CacheError, keys, redis::Script};
 use domain::UserId;
 
 /// A value that was never there before and never will be again.
@@ -39,29 +37,14 @@ impl Stamps {
 
     /// Something about the feeds of `users` is not what it was: no page that
     /// was made before is served again, and none that is being made is kept.
-    pub(crate) async fn replace_of_feeds(&self, users: &[UserId]) -> Result<(), CacheError> {
-        let keys = users.iter().map(|user| keys::feed_version(*user));
-        self.replace(keys).await
+    pub(crate) async fn void_feeds(&self, users: &[UserId]) -> Result<(), CacheError> {
+        let keys: Vec<String> = users.iter().map(|it| keys::feed_version(*it)).collect();
+        cache::forget(&self.cache, &keys).await
     }
 
-    /// As [`Stamps::replace_of_feeds`], for the pages that have merged the posts of `author`.
-    pub(crate) async fn replace_of_author(&self, author: UserId) -> Result<(), CacheError> {
-        self.replace([keys::author_version(author)]).await
-    }
-
-    /// A stamp that is not there is of nothing that is kept.
-    async fn replace(&self, keys: impl IntoIterator<Item = String>) -> Result<(), CacheError> {
-        let stamp = fresh_stamp();
-        let mut pipeline = redis::pipe();
-        for key in keys {
-            let mut set = redis::cmd("SET");
-            set.arg(key).arg(stamp.as_slice()).arg("XX").arg("KEEPTTL");
-            pipeline.add_command(set).ignore();
-        }
-        if !pipeline.is_empty() {
-            pipeline.query_async::<()>(&mut self.cache.shared()).await?;
-        }
-        Ok(())
+    /// As [`Stamps::void_feeds`], for the pages that have merged the posts of `author`.
+    pub(crate) async fn void_author(&self, author: UserId) -> Result<(), CacheError> {
+        cache::forget(&self.cache, &[keys::author_version(author)]).await
     }
 
     /// The stamps of `authors`, in their order.

@@ -147,22 +147,19 @@ impl Timelines {
     }
 
     /// Adds posts to the timelines of those of `users` who have one; between
-    /// the oldest of them and `floor` some may be missing. All of their feeds
-    /// get a new stamp. Returns how many have one.
+    /// the oldest of them and `floor` some may be missing. The stamps
+    /// of all their feeds are void. Returns how many have a timeline.
     pub(crate) async fn add(
         &self,
         users: &[UserId],
         posts: &[Position],
         floor: Option<Timestamp>,
     ) -> Result<u64, CacheError> {
-        let stamp = fresh_stamp();
         let mut written = 0;
         let mut calls = users.chunks(BATCH).map(|batch| {
             let mut call = ADD.prepare_invoke();
             add_keys(&mut call, batch);
-            call.arg(stamp.as_slice())
-                .arg(bound(floor))
-                .arg(self.length);
+            call.arg(bound(floor)).arg(self.length);
             add_entries(&mut call, posts);
             call
         });
@@ -180,14 +177,13 @@ impl Timelines {
         Ok(written)
     }
 
-    /// Takes a post out of the timelines of `users`, whose feeds get a new stamp.
+    /// Takes a post out of the timelines of `users`, the stamps of whose feeds are void.
     pub(crate) async fn remove(&self, users: &[UserId], post: PostId) -> Result<(), CacheError> {
-        let stamp = fresh_stamp();
         let mut connection = self.cache.own().await?;
         for batch in users.chunks(BATCH) {
             let mut call = REMOVE.prepare_invoke();
             add_keys(&mut call, batch);
-            call.arg(stamp.as_slice()).arg(member(post).as_slice());
+            call.arg(member(post).as_slice());
             call.invoke_async::<()>(&mut connection).await?;
         }
         Ok(())

@@ -101,7 +101,7 @@ async fn a_page_is_not_served_after_its_feed_has_changed() {
     let scene = Scene::set().await;
     scene.keep().await;
     let users = [scene.user];
-    scene.stamps.replace_of_feeds(&users).await.unwrap();
+    scene.stamps.void_feeds(&users).await.unwrap();
     assert!(scene.find().await.is_none());
 }
 
@@ -109,7 +109,7 @@ async fn a_page_is_not_served_after_its_feed_has_changed() {
 async fn a_page_is_not_served_after_an_author_that_is_merged_has_posted() {
     let scene = Scene::set().await;
     scene.keep().await;
-    scene.stamps.replace_of_author(scene.merged).await.unwrap();
+    scene.stamps.void_author(scene.merged).await.unwrap();
     assert!(scene.find().await.is_none());
 }
 
@@ -132,7 +132,7 @@ async fn a_page_is_not_served_after_one_of_its_posts_or_authors_was_touched() {
 async fn a_page_that_was_overtaken_is_not_kept() {
     let scene = Scene::set().await;
     let making = scene.begin().await;
-    scene.stamps.replace_of_feeds(&[scene.user]).await.unwrap();
+    scene.stamps.void_feeds(&[scene.user]).await.unwrap();
     scene.store(&making).await;
     assert!(scene.find().await.is_none());
     // Nor one that was made before Redis forgot everything.
@@ -145,10 +145,7 @@ async fn a_page_that_was_overtaken_is_not_kept() {
 
 async fn redis_flush(scene: &Scene) {
     let mut redis = scene.sandbox.redis();
-    cache::redis::cmd("FLUSHDB")
-        .exec_async(&mut redis)
-        .await
-        .unwrap();
+    redis::cmd("FLUSHDB").exec_async(&mut redis).await.unwrap();
 }
 
 #[tokio::test]

@@ -20,6 +20,12 @@ local function raise_floor(key, sentinel, floor)
   redis.call('ZADD', key, floor, sentinel)
 end
 
+-- Leaves the newest posts and says where they end.
+local function trim(key, sentinel, kept)
+  local gone = redis.call('ZRANGE', key, kept, kept, 'WITHSCORES')
+  raise_floor(key, sentinel, gone[2])
+end
+
 -- Adds the entries (score, member, …) from `first` on that are above the
 -- floor, which is not below `floor`. Of more than a twelfth above `kept` posts,
 -- the oldest go.
@@ -41,8 +47,5 @@ local function add(key, sentinel, old_floor, floor, kept, entries, first)
     end
   end
   if #added > 0 then redis.call('ZADD', key, unpack(added)) end
-  if redis.call('ZCARD', key) > kept + kept / 12 + 1 then
-    local gone = redis.call('ZRANGE', key, kept, kept, 'WITHSCORES')
-    raise_floor(key, sentinel, gone[2])
-  end
+  if redis.call('ZCARD', key) > kept + kept / 12 + 1 then trim(key, sentinel, kept) end
 end
