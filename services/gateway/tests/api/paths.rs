@@ -42,7 +42,7 @@ async fn a_service_that_is_down_costs_its_own_routes_only() {
     }
     let (stack, posts) = apart().await;
     let user = stack.user();
-    posts.crash();
+    posts.crash().await;
     for _ in 0..3 {
         is_unavailable(&user, "/api/posts/feed").await;
         user.get("/api/users/1").await.expect(200);
@@ -50,7 +50,7 @@ async fn a_service_that_is_down_costs_its_own_routes_only() {
 
     let (stack, _posts) = apart().await;
     let user = stack.user();
-    stack.service.crash();
+    stack.service.crash().await;
     for _ in 0..3 {
         is_unavailable(&user, "/api/users/1").await;
         user.get("/api/posts/feed").await.expect(200);

@@ -83,7 +83,7 @@ async fn a_busy_replica_gets_less() {
 async fn a_replica_that_is_gone_costs_no_request() {
     let replicas = Replicas::start().await;
     replicas.spread(10).await;
-    replicas.services[0].crash();
+    replicas.services[0].crash().await;
     assert_eq!(replicas.spread(20).await, [0, 20]);
 }
 
@@ -122,7 +122,7 @@ async fn when_no_replica_is_ready_they_are_tried_all_the_same() {
 async fn when_every_replica_is_gone_the_answer_is_a_503_at_once() {
     let replicas = Replicas::start().await;
     for service in &replicas.services {
-        service.crash();
+        service.crash().await;
     }
     let started = Instant::now();
     eventually(SOON, async || {

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use bson::{Document, doc};
-use cache::redis::AsyncCommands;
+use cache::{keys, redis::AsyncCommands};
 use contracts::posts::v1::VerifyLikeCountsRequest;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future::join_all};
 use serde_json::{Value, json};
 use testkit::{Client, Stack, User};
 
@@ -102,6 +102,28 @@ async fn a_like_of_a_post_that_others_read_costs_one_read() {
     let warm = Reads::begin(&stack).await;
     like(&cy, &post).await;
     assert_eq!(warm.end().await, reads([("likes", 1)]));
+}
+
+#[tokio::test]
+async fn a_page_that_many_want_at_once_is_not_made_for_each() {
+    const MANY: usize = 40;
+    let stack = Stack::builder().without_worker().start().await;
+    let (bo, ana) = follower_and_author(&stack).await;
+    let post = seen_by(&bo, &ana).await;
+    bo.feed().await;
+    let version = keys::feed_version(bo.id.parse().unwrap());
+    let _: () = stack.redis().del(version).await.unwrap();
+    let made = Reads::begin(&stack).await;
+    let bo = inside(&stack, &bo);
+    let pages = join_all((0..MANY).map(|_| bo.get("/api/posts/feed"))).await;
+    for page in pages {
+        let page = page.expect(200)["items"].as_array().unwrap().clone();
+        assert_eq!(ids(&page), ids(std::slice::from_ref(&post)));
+    }
+    // Each that is made asks for the likes. Who looks for the page just before
+    // it is kept, and waits for it just after, makes it once more.
+    let times = made.end().await["likes"];
+    assert!((1..MANY / 4).contains(&times), "made {times} times");
 }
 
 #[tokio::test]

@@ -19,11 +19,14 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use testkit::eventually;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
+
+use super::SOON;
 
 type Body = BoxBody<Bytes, std::io::Error>;
 
@@ -117,9 +120,13 @@ impl Service {
         self.state.leave.cancel();
     }
 
-    /// The process is gone.
-    pub(crate) fn crash(&self) {
+    /// The process is gone, and with it its port and its connections.
+    pub(crate) async fn crash(&self) {
         self.state.crash.cancel();
+        eventually(SOON, async || {
+            self.open() == 0 && TcpStream::connect(self.address).await.is_err()
+        })
+        .await;
     }
 }
 
