@@ -33,6 +33,17 @@ pub struct NotHandled {
     pub reason: String,
 }
 
+impl NotHandled {
+    /// What nobody can ever handle, because of what it says.
+    #[must_use]
+    pub fn invalid(reason: &impl ToString) -> Self {
+        Self {
+            kind: ErrorKind::Invalid,
+            reason: reason.to_string(),
+        }
+    }
+}
+
 /// What is done with the messages of a queue.
 pub trait Handler: Send + Sync {
     /// Does the work of one message. It may come again although its work is done.

@@ -110,23 +110,26 @@ pub fn job_row(queue: &str, work: Work, at: Timestamp) -> OutboxRow {
 /// is going on.
 #[must_use]
 pub fn job_message(queue: &str, job: Job) -> Message {
-    let mut headers = Vec::new();
-    telemetry::inject_context(|name, value| headers.push((name.to_owned(), value)));
     Message {
         id: job.id.clone(),
         exchange: JOBS.to_owned(),
         key: queue.to_owned(),
-        headers,
+        headers: trace_headers(),
         payload: Jobs::of(job).to_bytes(),
     }
 }
 
+/// The trace that is going on, as an outbox row has it.
 fn trace() -> Document {
-    let mut trace = Document::new();
-    telemetry::inject_context(|name, value| {
-        trace.insert(name, value);
-    });
-    trace
+    let headers = trace_headers().into_iter();
+    headers.map(|(name, value)| (name, value.into())).collect()
+}
+
+/// The trace that is going on, as a message has it.
+fn trace_headers() -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    telemetry::inject_context(|name, value| headers.push((name.to_owned(), value)));
+    headers
 }
 
 fn message(row: &OutboxRow) -> Message {
@@ -139,15 +142,11 @@ fn message(row: &OutboxRow) -> Message {
         messaging.message.id = %row.id,
     );
     telemetry::adopt_parent(&span, &|name| row.trace.get_str(name).ok());
-    let mut headers = Vec::new();
-    span.in_scope(|| {
-        telemetry::inject_context(|name, value| headers.push((name.to_owned(), value)));
-    });
     Message {
         id: row.id.to_hex(),
         exchange: row.exchange.clone(),
         key: row.key.clone(),
-        headers,
+        headers: span.in_scope(trace_headers),
         payload: row.payload.bytes.clone(),
     }
 }

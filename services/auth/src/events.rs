@@ -2,7 +2,7 @@
 
 use bus::{Handler, NotHandled};
 use contracts::events::v1::{Event, PostsCounted, event::Fact};
-use domain::{ErrorKind, UserId};
+use domain::UserId;
 
 use crate::mongo::Counters;
 
@@ -15,7 +15,7 @@ impl Handler for EventHandler {
     /// Handles one message of the queue `auth-events`. Facts that this service
     /// does not know are none of its business.
     async fn handle(&self, payload: &[u8]) -> Result<(), NotHandled> {
-        let event = Event::from_bytes(payload).map_err(|error| invalid(&error))?;
+        let event = Event::from_bytes(payload).map_err(|error| NotHandled::invalid(&error))?;
         match event.fact {
             Some(Fact::PostsCounted(counted)) => self.take_posts_count(&counted).await,
             _ => Ok(()),
@@ -29,7 +29,7 @@ impl EventHandler {
         let author_id: UserId = counted
             .author_id
             .parse()
-            .map_err(|error: domain::InvalidId| invalid(&error))?;
+            .map_err(|error: domain::InvalidId| NotHandled::invalid(&error))?;
         self.counters
             .set_posts_count(author_id, counted.count, counted.version)
             .await
@@ -37,12 +37,5 @@ impl EventHandler {
                 kind: error.kind(),
                 reason: error.to_string(),
             })
-    }
-}
-
-fn invalid(error: &dyn std::error::Error) -> NotHandled {
-    NotHandled {
-        kind: ErrorKind::Invalid,
-        reason: error.to_string(),
     }
 }

@@ -11,7 +11,7 @@ use contracts::{
     jobs::v1::{AuthorChanged, Job, UpdateFeeds, job::Work, update_feeds::Change},
     topology::FEED_UPDATES,
 };
-use domain::{ErrorKind, Id, UserId};
+use domain::{Id, UserId};
 use web::Failure;
 
 use crate::{PostError, feed_updates::FeedUpdates, post_cache::PostCache};
@@ -28,10 +28,7 @@ pub(crate) struct EventHandler {
 
 impl Handler for EventHandler {
     async fn handle(&self, payload: &[u8]) -> Result<(), NotHandled> {
-        let event = Event::from_bytes(payload).map_err(|error| NotHandled {
-            kind: ErrorKind::Invalid,
-            reason: error.to_string(),
-        })?;
+        let event = Event::from_bytes(payload).map_err(|error| NotHandled::invalid(&error))?;
         let handled = match &event.fact {
             Some(Fact::FollowChanged(change)) => self.follow_changed(change).await,
             Some(Fact::BlockChanged(change)) => self.block_changed(change).await,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bus::{BusError, Handler, NotHandled, Publisher, job_message};
-use cache::{Cache, keys};
+use cache::{Cache, keys, redis::AsyncCommands};
 use contracts::{
     jobs::v1::{Job, Jobs, job::Work},
     posts::v1::{UpdateFeedsRequest, UpdateFeedsResponse},
@@ -37,7 +37,7 @@ impl Handler for Feeds {
     /// Handles one message of `feed-updates-queue`. It is given up whole, so
     /// the rest of it is done first.
     async fn handle(&self, payload: &[u8]) -> Result<(), NotHandled> {
-        let jobs = Jobs::from_bytes(payload).map_err(|error| invalid(&error.to_string()))?;
+        let jobs = Jobs::from_bytes(payload).map_err(|error| NotHandled::invalid(&error))?;
         let mut rejected = Ok(());
         for job in jobs.jobs {
             match self.update(job).await {
@@ -65,7 +65,7 @@ impl Feeds {
 
     async fn do_page(&self, job: Job) -> Result<Done, NotHandled> {
         let Some(Work::UpdateFeeds(update)) = &job.work else {
-            return Err(invalid("not an update of feeds"));
+            return Err(NotHandled::invalid(&"not an update of feeds"));
         };
         let mark = keys::feed_done(&job.id, update.page);
         if self.is_marked(&mark).await {
@@ -90,9 +90,7 @@ impl Feeds {
     }
 
     async fn is_marked(&self, mark: &str) -> bool {
-        let mut exists = cache::redis::cmd("EXISTS");
-        let mut connection = self.cache.shared();
-        let marked = exists.arg(mark).query_async(&mut connection).await;
+        let marked = self.cache.shared().exists(mark).await;
         marked.unwrap_or_else(|error| {
             tracing::debug!(%error, "not known whether the page was done");
             false
@@ -100,9 +98,8 @@ impl Feeds {
     }
 
     async fn mark(&self, mark: &str) {
-        let mut set = cache::redis::cmd("SET");
-        set.arg(mark).arg(1).arg("EX").arg(DONE_FOR.as_secs());
-        let set: Result<(), _> = set.query_async(&mut self.cache.shared()).await;
+        let mut connection = self.cache.shared();
+        let set: Result<(), _> = connection.set_ex(mark, 1, DONE_FOR.as_secs()).await;
         if let Err(error) = set {
             tracing::debug!(%error, "page not marked as done");
         }
@@ -115,13 +112,6 @@ enum Done {
     Page,
     /// It had been done before.
     Before,
-}
-
-fn invalid(reason: &str) -> NotHandled {
-    NotHandled {
-        kind: ErrorKind::Invalid,
-        reason: reason.to_owned(),
-    }
 }
 
 fn unpublished(error: &BusError) -> NotHandled {
