@@ -105,6 +105,10 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Er
     if queue.has_single_active_consumer {
         arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
     }
+    if let Some(lifetime) = queue.lifetime {
+        let millis = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
+        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis));
+    }
     channel
         .queue_declare(queue.name.into(), options, arguments)
         .await?;

@@ -17,8 +17,8 @@ use prost::Message;
 use crate::{
     timestamp,
     topology::{
-        BLOCK_CHANGED, FOLLOW_CHANGED, POST_CREATED, POST_DELETED, POST_EDITED, POST_LIKED,
-        POSTS_COUNTED, USER_CHANGED,
+        BLOCK_CHANGED, CONTENT_REMOVED, FOLLOW_CHANGED, POST_CREATED, POST_DELETED, POST_EDITED,
+        POSTS_COUNTED, USER_CHANGED, USER_ERASED,
     },
 };
 use v1::event::Fact;
@@ -54,11 +54,12 @@ impl Fact {
             Self::UserChanged(_) => USER_CHANGED,
             Self::FollowChanged(_) => FOLLOW_CHANGED,
             Self::BlockChanged(_) => BLOCK_CHANGED,
+            Self::UserErased(_) => USER_ERASED,
+            Self::ContentRemoved(_) => CONTENT_REMOVED,
             Self::PostCreated(_) => POST_CREATED,
             Self::PostEdited(_) => POST_EDITED,
             Self::PostDeleted(_) => POST_DELETED,
             Self::PostsCounted(_) => POSTS_COUNTED,
-            Self::PostLiked(_) => POST_LIKED,
         }
     }
 }

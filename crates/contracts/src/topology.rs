@@ -2,7 +2,7 @@
 //! at first use: a quorum queue younger than about a second can lose confirmed
 //! messages when its broker dies.
 
-use std::slice;
+use std::{slice, time::Duration};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -35,6 +35,8 @@ pub struct Queue {
     pub exchange: &'static str,
     /// The routing keys of its bindings.
     pub routing_keys: &'static [&'static str],
+    /// How long a message waits before it is worth nothing any more, and dropped.
+    pub lifetime: Option<Duration>,
     /// Whether the broker gives its messages to one consumer at a time, the
     /// first that came, and to the next when that one is gone.
     pub has_single_active_consumer: bool,
@@ -75,6 +77,10 @@ pub const USER_CHANGED: &str = "users.changed";
 pub const FOLLOW_CHANGED: &str = "users.follow_changed";
 /// Key of [`EVENTS`]: `BlockChanged`.
 pub const BLOCK_CHANGED: &str = "users.block_changed";
+/// Key of [`EVENTS`]: `UserErased`.
+pub const USER_ERASED: &str = "users.erased";
+/// Key of [`EVENTS`]: `ContentRemoved`.
+pub const CONTENT_REMOVED: &str = "moderation.content_removed";
 /// Key of [`EVENTS`]: `PostCreated`.
 pub const POST_CREATED: &str = "posts.created";
 /// Key of [`EVENTS`]: `PostEdited`.
@@ -83,8 +89,6 @@ pub const POST_EDITED: &str = "posts.edited";
 pub const POST_DELETED: &str = "posts.deleted";
 /// Key of [`EVENTS`]: `PostsCounted`.
 pub const POSTS_COUNTED: &str = "posts.counted";
-/// Key of [`EVENTS`]: `PostLiked`.
-pub const POST_LIKED: &str = "posts.liked";
 /// Likes on their way to the owners of what is liked, by what is liked.
 pub const LIKES: PartitionedQueue = PartitionedQueue {
     name: "likes-queue",
@@ -101,6 +105,8 @@ pub const LIKES: PartitionedQueue = PartitionedQueue {
 };
 /// What concerns the feeds of the followers of an author.
 pub const FEED_UPDATES: &str = "feed-updates-queue";
+/// What people are to be told.
+pub const NOTIFICATIONS: &str = "notifications-queue";
 /// What auth wants to know.
 pub const AUTH_EVENTS: &str = "auth-events";
 /// What posts wants to know.
@@ -126,41 +132,33 @@ pub const EXCHANGES: [Exchange; 3] = [
     },
 ];
 
-/// Every queue, a partition of a [`PartitionedQueue`] for one. A queue enters
-/// with its first consumer; the dead-letter queue is there from the start, so
-/// that nothing rejected is ever dropped.
-pub const QUEUES: [Queue; 12] = {
+/// How long somebody may be told of something late.
+const NOTIFICATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// Every queue, a partition of a [`PartitionedQueue`] for one. The dead-letter
+/// queue is there from the start, so that nothing rejected is ever dropped.
+pub const QUEUES: [Queue; 13] = {
     let [p0, p1, p2, p3, p4, p5, p6, p7] = &LIKES.partitions;
     [
-        Queue {
-            name: DEAD_LETTERS,
-            exchange: DEAD,
-            routing_keys: &[""],
-            has_single_active_consumer: false,
-        },
-        Queue {
-            name: AUTH_EVENTS,
-            exchange: EVENTS,
-            routing_keys: &[POSTS_COUNTED],
-            has_single_active_consumer: false,
-        },
-        Queue {
-            name: POSTS_EVENTS,
-            exchange: EVENTS,
-            routing_keys: &[
+        queue(DEAD_LETTERS, DEAD, &[""]),
+        queue(AUTH_EVENTS, EVENTS, &[POSTS_COUNTED]),
+        queue(
+            POSTS_EVENTS,
+            EVENTS,
+            &[
                 USER_CHANGED,
+                USER_ERASED,
                 FOLLOW_CHANGED,
                 BLOCK_CHANGED,
+                CONTENT_REMOVED,
                 POST_EDITED,
                 POST_DELETED,
             ],
-            has_single_active_consumer: false,
-        },
+        ),
+        queue(FEED_UPDATES, JOBS, &[FEED_UPDATES]),
         Queue {
-            name: FEED_UPDATES,
-            exchange: JOBS,
-            routing_keys: &[FEED_UPDATES],
-            has_single_active_consumer: false,
+            lifetime: Some(NOTIFICATION_LIFETIME),
+            ..queue(NOTIFICATIONS, JOBS, &[NOTIFICATIONS])
         },
         partition(p0),
         partition(p1),
@@ -173,12 +171,24 @@ pub const QUEUES: [Queue; 12] = {
     ]
 };
 
-const fn partition(name: &'static &'static str) -> Queue {
+const fn queue(
+    name: &'static str,
+    exchange: &'static str,
+    routing_keys: &'static [&'static str],
+) -> Queue {
     Queue {
         name,
-        exchange: JOBS,
-        routing_keys: slice::from_ref(name),
+        exchange,
+        routing_keys,
+        lifetime: None,
+        has_single_active_consumer: false,
+    }
+}
+
+const fn partition(name: &'static &'static str) -> Queue {
+    Queue {
         has_single_active_consumer: true,
+        ..queue(name, JOBS, slice::from_ref(name))
     }
 }
 

@@ -6,7 +6,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use contracts::{
     auth::v1::{
-        CheckSessionRequest, CheckSessionResponse, GetKeysRequest, GetKeysResponse,
+        CheckSessionRequest, CheckSessionResponse, ExchangeTokenRequest, ExchangeTokenResponse,
+        GetKeysRequest, GetKeysResponse,
         sessions_service_client::SessionsServiceClient,
         sessions_service_server::{SessionsService, SessionsServiceServer},
     },
@@ -21,7 +22,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 const CREDENTIAL: &str = "a credential of at least thirty-two characters";
 
-/// Answers `GetKeys` at once and `CheckSession` never.
+/// Answers `GetKeys` at once and the rest never.
 struct Sessions;
 
 #[tonic::async_trait]
@@ -38,6 +39,13 @@ impl SessionsService for Sessions {
         &self,
         _: Request<CheckSessionRequest>,
     ) -> Result<Response<CheckSessionResponse>, Status> {
+        std::future::pending().await
+    }
+
+    async fn exchange_token(
+        &self,
+        _: Request<ExchangeTokenRequest>,
+    ) -> Result<Response<ExchangeTokenResponse>, Status> {
         std::future::pending().await
     }
 }

@@ -58,6 +58,16 @@ pub enum Sight {
         /// The author took it away.
         is_deleted: bool,
     },
+    /// Something the author said about what somebody else made.
+    Comment {
+        /// It was taken away.
+        is_deleted: bool,
+    },
+    /// Something the author made, shown to people who need not know them.
+    Discovery {
+        /// The author took it away.
+        is_deleted: bool,
+    },
     /// Something the author made that comes without being asked for: the home feed.
     Feed {
         /// The author took it away.
@@ -69,20 +79,26 @@ pub enum Sight {
 ///
 /// What is deleted is there for nobody, its author included. Otherwise one
 /// sees everything of one's own. A moderator sees what others do not, except
-/// accounts that were deleted, and except in the own feed, which is that of
-/// anybody else. For everybody else an account that is deleted, suspended or
-/// shadow-banned is not there; a block hides both ways; a mute hides from the
-/// feed; the content of a private account is for its accepted followers.
+/// accounts that were deleted, and except in the own feed and in what is to be
+/// discovered, which are those of anybody else. For everybody else an account
+/// that is deleted, suspended or shadow-banned is not there; a block hides both
+/// ways; a mute hides from the feed and from discovery; the content of a private
+/// account is for its accepted followers and never to be discovered. What it
+/// says about something is for whoever may see that.
 #[must_use]
 pub fn is_visible(viewer: &Viewer, author: &Author, relation: &Relation, sight: Sight) -> bool {
-    if let Sight::Content { is_deleted: true } | Sight::Feed { is_deleted: true } = sight {
+    if let Sight::Content { is_deleted: true }
+    | Sight::Comment { is_deleted: true }
+    | Sight::Discovery { is_deleted: true }
+    | Sight::Feed { is_deleted: true } = sight
+    {
         return false;
     }
     if viewer.id == author.id {
         return true;
     }
-    let is_feed = matches!(sight, Sight::Feed { .. });
-    if matches!(viewer.role, Role::Moderator | Role::Admin) && !is_feed {
+    let is_unasked = matches!(sight, Sight::Feed { .. } | Sight::Discovery { .. });
+    if matches!(viewer.role, Role::Moderator | Role::Admin) && !is_unasked {
         return author.status != UserStatus::Deleted;
     }
     if author.status != UserStatus::Active || author.is_shadow_banned || relation.blocked_by {
@@ -90,8 +106,9 @@ pub fn is_visible(viewer: &Viewer, author: &Author, relation: &Relation, sight: 
     }
     match sight {
         Sight::Profile => true,
-        Sight::Listing => !relation.blocking,
+        Sight::Listing | Sight::Comment { .. } => !relation.blocking,
         Sight::Content { .. } => !relation.blocking && (!author.is_private || relation.following),
+        Sight::Discovery { .. } => !author.is_private && !relation.blocking && !relation.muting,
         Sight::Feed { .. } => relation.following && !relation.blocking && !relation.muting,
     }
 }
@@ -103,8 +120,10 @@ mod tests {
     const PROFILE: Sight = Sight::Profile;
     const LISTING: Sight = Sight::Listing;
     const CONTENT: Sight = Sight::Content { is_deleted: false };
+    const COMMENT: Sight = Sight::Comment { is_deleted: false };
+    const DISCOVERY: Sight = Sight::Discovery { is_deleted: false };
     const FEED: Sight = Sight::Feed { is_deleted: false };
-    const ALL: [Sight; 4] = [PROFILE, LISTING, CONTENT, FEED];
+    const ALL: [Sight; 6] = [PROFILE, LISTING, CONTENT, COMMENT, DISCOVERY, FEED];
 
     fn viewer(role: Role) -> Viewer {
         Viewer {
@@ -129,17 +148,17 @@ mod tests {
         }
     }
 
-    /// What an ordinary viewer sees of `author`, out of profile, listing, content, feed.
-    fn seen(author: &Author, relation: Relation) -> [bool; 4] {
+    /// What an ordinary viewer sees of `author`, in the order of [`ALL`].
+    fn seen(author: &Author, relation: Relation) -> [bool; 6] {
         ALL.map(|sight| is_visible(&viewer(Role::User), author, &relation, sight))
     }
 
     #[test]
     fn a_follower_sees_everything_and_a_stranger_all_but_the_feed() {
-        assert_eq!(seen(&author(), following()), [true; 4]);
+        assert_eq!(seen(&author(), following()), [true; 6]);
         assert_eq!(
             seen(&author(), Relation::default()),
-            [true, true, true, false]
+            [true, true, true, true, true, false]
         );
     }
 
@@ -160,7 +179,7 @@ mod tests {
             },
         ];
         for author in hidden {
-            assert_eq!(seen(&author, following()), [false; 4], "{author:?}");
+            assert_eq!(seen(&author, following()), [false; 6], "{author:?}");
             let oneself = Viewer {
                 id: author.id,
                 role: Role::User,
@@ -182,8 +201,10 @@ mod tests {
             requested: true,
             ..Relation::default()
         };
-        assert_eq!(seen(&private, requested), [true, true, false, false]);
-        assert_eq!(seen(&private, following()), [true; 4]);
+        let to_a_stranger = [true, true, false, true, false, false];
+        assert_eq!(seen(&private, requested), to_a_stranger);
+        let to_a_follower = [true, true, true, true, false, true];
+        assert_eq!(seen(&private, following()), to_a_follower);
     }
 
     #[test]
@@ -196,17 +217,19 @@ mod tests {
             blocking: true,
             ..following()
         };
-        assert_eq!(seen(&author(), blocked_by), [false; 4]);
-        assert_eq!(seen(&author(), blocking), [true, false, false, false]);
+        assert_eq!(seen(&author(), blocked_by), [false; 6]);
+        let to_the_blocker = [true, false, false, false, false, false];
+        assert_eq!(seen(&author(), blocking), to_the_blocker);
     }
 
     #[test]
-    fn a_mute_hides_from_the_feed_only() {
+    fn a_mute_hides_from_what_comes_unasked() {
         let muting = Relation {
             muting: true,
             ..following()
         };
-        assert_eq!(seen(&author(), muting), [true, true, true, false]);
+        let to_who_mutes = [true, true, true, true, false, false];
+        assert_eq!(seen(&author(), muting), to_who_mutes);
     }
 
     #[test]
@@ -223,13 +246,13 @@ mod tests {
         };
         for role in [Role::Moderator, Role::Admin] {
             let sees = ALL.map(|sight| is_visible(&viewer(role), &hidden, &blocked, sight));
-            assert_eq!(sees, [true, true, true, false]);
+            assert_eq!(sees, [true, true, true, true, false, false]);
             let deleted = Author {
                 status: UserStatus::Deleted,
                 ..author()
             };
             let sees = ALL.map(|sight| is_visible(&viewer(role), &deleted, &following(), sight));
-            assert_eq!(sees, [false; 4]);
+            assert_eq!(sees, [false; 6]);
         }
     }
 
@@ -243,6 +266,8 @@ mod tests {
         for viewer in [oneself, viewer(Role::Moderator), viewer(Role::User)] {
             for sight in [
                 Sight::Content { is_deleted: true },
+                Sight::Comment { is_deleted: true },
+                Sight::Discovery { is_deleted: true },
                 Sight::Feed { is_deleted: true },
             ] {
                 assert!(!is_visible(&viewer, &author, &following(), sight));

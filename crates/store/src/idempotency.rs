@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Index, Operation, Store, StoreError};
 
 /// How long an answer is kept for a client that asks again.
-pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
+const IDEMPOTENCY_LIFETIME: Duration = Duration::from_hours(24);
 /// The unique index that a second answer to the same key collides with.
 pub const IDEMPOTENCY_INDEX: &str = "user_route_key_unique";
 
@@ -30,6 +30,44 @@ pub struct IdempotentAnswer {
     pub answer: String,
     /// When it is forgotten.
     pub expires_at: Timestamp,
+}
+
+/// A request that its client may repeat, which must then have no other effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeatable {
+    /// The operation, by its name in the route table.
+    pub route: &'static str,
+    /// What the client chose.
+    pub key: String,
+    /// Hash of what is asked for, the ids of its path among it.
+    pub body_hash: String,
+}
+
+impl Repeatable {
+    /// What is kept when `user_id` is given `answer` at `now`.
+    #[must_use]
+    pub fn record(&self, user_id: UserId, now: Timestamp, answer: &str) -> IdempotentAnswer {
+        IdempotentAnswer {
+            id: ObjectId::new(),
+            user_id,
+            route: self.route.to_owned(),
+            key: self.key.clone(),
+            body_hash: self.body_hash.clone(),
+            answer: answer.to_owned(),
+            expires_at: now.plus(IDEMPOTENCY_LIFETIME),
+        }
+    }
+}
+
+/// Why it is not known what was answered before.
+#[derive(Debug, thiserror::Error)]
+pub enum RepeatError {
+    /// The key was used for another request.
+    #[error("idempotency key reused")]
+    KeyReused,
+    /// MongoDB.
+    #[error("store failed")]
+    Store(#[from] StoreError),
 }
 
 /// The answers of a service, each written in the transaction of what it
@@ -71,15 +109,26 @@ impl IdempotencyRecords {
         ]
     }
 
-    /// The answer that `user_id` got for `key`, if there was one.
-    pub async fn find(
+    /// What was answered to the same request of `user_id` before.
+    pub async fn answered(
         &self,
         user_id: UserId,
-        route: &str,
-        key: &str,
+        request: &Repeatable,
+    ) -> Result<Option<String>, RepeatError> {
+        match self.find(user_id, request).await? {
+            Some(found) if found.body_hash == request.body_hash => Ok(Some(found.answer)),
+            Some(_) => Err(RepeatError::KeyReused),
+            None => Ok(None),
+        }
+    }
+
+    async fn find(
+        &self,
+        user_id: UserId,
+        Repeatable { route, key, .. }: &Repeatable,
     ) -> Result<Option<IdempotentAnswer>, StoreError> {
         let records = self.records.clone();
-        let filter = doc! { "user_id": user_id, "route": route, "key": key };
+        let filter = doc! { "user_id": user_id, "route": *route, "key": key };
         let operation = Operation {
             collection: self.name,
             name: "find",

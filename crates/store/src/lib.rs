@@ -37,7 +37,7 @@ use tracing::{Instrument, field};
 
 pub use error::StoreError;
 pub use idempotency::{
-    IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotencyRecords, IdempotentAnswer,
+    IDEMPOTENCY_INDEX, IdempotencyRecords, IdempotentAnswer, RepeatError, Repeatable,
 };
 pub use lease::{Lease, Round, Work};
 pub use mongodb;

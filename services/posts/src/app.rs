@@ -17,7 +17,7 @@ use runtime::{
     Clock, Readiness, Shutdown,
     admin::{AdminServer, RenderMetrics},
 };
-use store::{Lease, Outbox, Store};
+use store::{IdempotencyRecords, Lease, Outbox, Store};
 use tokens::{Verifier, first_keys, follow_keys};
 use tokio::runtime::Handle;
 use web::{Authenticator, HttpServer, actix_web::web::Data};
@@ -33,7 +33,8 @@ use crate::{
     intents::Intents,
     likes::{Likes, Standings},
     mongo::{
-        FanoutModes, LEASES, LikeCounts, LikeReads, LikeWrites, OUTBOX, PostCounts, PostStore,
+        FanoutModes, IDEMPOTENCY, LEASES, LikeCounts, LikeReads, LikeWrites, OUTBOX, PostCounts,
+        PostStore,
     },
     people::People,
     post_cache::PostCache,
@@ -97,13 +98,15 @@ impl App {
             shutdown: shutdown.clone(),
             runtime: Handle::current(),
         };
-        let stored = PostStore::new(&store, counts.clone(), outbox.clone());
+        let answers = IdempotencyRecords::new(&store, IDEMPOTENCY);
+        let stored = PostStore::new(&store, counts.clone(), answers.clone(), outbox.clone());
         let people = People::connect(&settings, &cache)?;
         let modes = FanoutModes::new(&store, outbox.clone());
         let posts = Posts {
             cached: PostCache::new(&stored, &cache),
             feeds: Feeds::new(&cache, modes, &stored, &people, settings.timeline_length),
             store: stored,
+            answers,
             people,
             likes,
             standings: Standings::new(settings.like_check_ttl, Arc::clone(&clock)),

@@ -2,7 +2,7 @@ use bus::BusError;
 use cache::CacheError;
 use contracts::kind_of;
 use domain::ErrorKind;
-use store::StoreError;
+use store::{RepeatError, StoreError};
 use tonic::Status;
 use web::{Failure, Faults, FieldError};
 
@@ -116,6 +116,15 @@ impl Failure for PostError {
         match self {
             Self::InvalidFields(fields) => fields.clone(),
             _ => Vec::new(),
+        }
+    }
+}
+
+impl From<RepeatError> for PostError {
+    fn from(error: RepeatError) -> Self {
+        match error {
+            RepeatError::KeyReused => Self::IdempotencyKeyReused,
+            RepeatError::Store(error) => error.into(),
         }
     }
 }

@@ -15,7 +15,7 @@ mod timeline;
 pub(crate) use authors::authors_after;
 pub(crate) use counts::{CountMismatch, PostCounts};
 pub(crate) use fanout_modes::{FanoutMode, FanoutModes, FanoutState};
-pub(crate) use indexes::{LEASES, OUTBOX};
+pub(crate) use indexes::{IDEMPOTENCY, LEASES, OUTBOX};
 pub(crate) use like_counts::{LikeCounts, LikeMismatch};
 pub(crate) use like_reads::{LikeChunk, LikeReads, LikerPosition, Moment};
 pub(crate) use like_writes::LikeWrites;

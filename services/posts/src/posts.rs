@@ -2,11 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bson::oid::ObjectId;
 use cache::CacheError;
 use domain::{Post, PostId, UserId, visibility::Sight};
 use runtime::Clock;
-use store::{IDEMPOTENCY_INDEX, IDEMPOTENCY_LIFETIME, IdempotentAnswer, StoreError};
+use store::{IDEMPOTENCY_INDEX, IdempotencyRecords, Repeatable, StoreError};
 
 use crate::{
     PostError,
@@ -23,6 +22,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Posts {
     pub(crate) store: PostStore,
+    pub(crate) answers: IdempotencyRecords,
     pub(crate) cached: PostCache,
     pub(crate) people: People,
     pub(crate) feeds: Feeds,
@@ -39,30 +39,6 @@ pub(crate) struct SeenPost {
     pub(crate) likes: LikesSeen,
 }
 
-/// A request that its client may repeat, which must then have no other effect.
-pub(crate) struct Repeatable {
-    /// The operation, by its name in the route table.
-    pub(crate) route: &'static str,
-    /// What the client chose.
-    pub(crate) key: String,
-    /// Hash of what is asked for.
-    pub(crate) body_hash: String,
-}
-
-impl Repeatable {
-    fn record(&self, post: &Post, answer: &str) -> IdempotentAnswer {
-        IdempotentAnswer {
-            id: ObjectId::new(),
-            user_id: post.user_id,
-            route: self.route.to_owned(),
-            key: self.key.clone(),
-            body_hash: self.body_hash.clone(),
-            answer: answer.to_owned(),
-            expires_at: post.created_at().plus(IDEMPOTENCY_LIFETIME),
-        }
-    }
-}
-
 impl Posts {
     /// Makes a post and returns what is answered, which `show` writes. A request
     /// that was answered before gets the same answer, whatever became of the post.
@@ -75,7 +51,7 @@ impl Posts {
     ) -> Result<String, PostError> {
         let own = self.people.related(author, &[author]).await?;
         if let Some(again) = &repeatable
-            && let Some(answer) = self.answered(author, again).await?
+            && let Some(answer) = self.answers.answered(author, again).await?
         {
             return Ok(answer);
         }
@@ -86,7 +62,8 @@ impl Posts {
             post: post.clone(),
             likes: LikesSeen::default(),
         })?;
-        let record = repeatable.as_ref().map(|it| it.record(&post, &answer));
+        let at = post.created_at();
+        let record = repeatable.as_ref().map(|it| it.record(author, at, &answer));
         match (self.store.insert(&post, record).await, &repeatable) {
             (Ok(()), _) => {
                 let position = Position(post.created_at(), post.id);
@@ -95,23 +72,10 @@ impl Posts {
             }
             // The same request, sent twice at a time, was faster.
             (Err(error), Some(again)) if error.duplicate_index() == Some(IDEMPOTENCY_INDEX) => {
-                self.answered(author, again).await?.ok_or(error.into())
+                let answer = self.answers.answered(author, again).await?;
+                answer.ok_or(error.into())
             }
             (Err(error), _) => Err(error.into()),
-        }
-    }
-
-    /// What was answered to the same request before.
-    async fn answered(
-        &self,
-        author: UserId,
-        request: &Repeatable,
-    ) -> Result<Option<String>, PostError> {
-        let Repeatable { route, key, .. } = request;
-        match self.store.find_answer(author, route, key).await? {
-            Some(found) if found.body_hash == request.body_hash => Ok(Some(found.answer)),
-            Some(_) => Err(PostError::IdempotencyKeyReused),
-            None => Ok(None),
         }
     }
 

@@ -1,8 +1,9 @@
 use contracts::{
     auth::v1::{
-        GetRelationsRequest, GetRelationsResponse, RelatedUser, StreamFolloweeIdsRequest,
-        StreamFolloweeIdsResponse, StreamFolloweesRequest, StreamFolloweesResponse,
-        StreamFollowersRequest, StreamFollowersResponse, User, UserRole, UserStatus, Viewer,
+        GetRelationsRequest, GetRelationsResponse, RelatedUser, ResolveMentionsRequest,
+        ResolveMentionsResponse, StreamFolloweeIdsRequest, StreamFolloweeIdsResponse,
+        StreamFolloweesRequest, StreamFolloweesResponse, StreamFollowersRequest,
+        StreamFollowersResponse, User, UserRole, UserStatus, Viewer,
         relations_service_server::RelationsService,
     },
     rpc::{parse_id, parse_ids},
@@ -59,6 +60,13 @@ impl RelationsService for RelationsApi {
             }),
             users: related.iter().map(RelatedUser::from).collect(),
         }))
+    }
+
+    async fn resolve_mentions(
+        &self,
+        _request: Request<ResolveMentionsRequest>,
+    ) -> Result<Response<ResolveMentionsResponse>, Status> {
+        Err(Status::unimplemented("to come"))
     }
 
     type StreamFolloweesStream = BoxStream<'static, Result<StreamFolloweesResponse, Status>>;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use contracts::{
     auth::v1::{
-        CheckSessionRequest, CheckSessionResponse, GetKeysRequest, GetKeysResponse,
-        sessions_service_server::SessionsService,
+        CheckSessionRequest, CheckSessionResponse, ExchangeTokenRequest, ExchangeTokenResponse,
+        GetKeysRequest, GetKeysResponse, sessions_service_server::SessionsService,
     },
     rpc::parse_id,
 };
@@ -36,5 +36,12 @@ impl SessionsService for SessionsApi {
         let id: SessionId = parse_id(&request.into_inner().session_id)?;
         let is_alive = self.sessions.is_alive(id).await.map_err(refuse)?;
         Ok(Response::new(CheckSessionResponse { is_alive }))
+    }
+
+    async fn exchange_token(
+        &self,
+        _request: Request<ExchangeTokenRequest>,
+    ) -> Result<Response<ExchangeTokenResponse>, Status> {
+        Err(Status::unimplemented("to come"))
     }
 }

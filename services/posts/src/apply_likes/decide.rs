@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use contracts::events::v1::{Liker, PostLiked, event::Fact};
+use contracts::jobs::v1::{NotificationActor, NotificationKind, Notify};
 use domain::{Id, Like, LikeType, PostId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -126,25 +126,27 @@ impl Changes {
         }
     }
 
-    /// What others are told: who has begun to like which post, authors aside.
-    pub(crate) fn facts(&self, authors: &HashMap<PostId, UserId>) -> Vec<Fact> {
+    /// What authors are told: who has begun to like which post, they themselves aside.
+    pub(crate) fn notifications(&self, authors: &HashMap<PostId, UserId>) -> Vec<Notify> {
         let posts = self.begun.chunk_by(|a, b| a.post_id == b.post_id);
-        let facts = posts.filter_map(|likes| {
+        let told = posts.filter_map(|likes| {
             let post_id = likes.first()?.post_id;
             let author_id = *authors.get(&post_id)?;
             let of_others = likes.iter().filter(|like| like.user_id != author_id);
-            let likers = of_others.map(|like| Liker {
+            let actors = of_others.map(|like| NotificationActor {
                 user_id: like.user_id.to_string(),
                 reaction: like.reaction.to_string(),
             });
-            let liked = PostLiked {
+            let notify = Notify {
+                user_id: author_id.to_string(),
+                kind: NotificationKind::Like.into(),
+                actors: actors.collect(),
                 post_id: post_id.to_string(),
-                author_id: author_id.to_string(),
-                likers: likers.collect(),
+                ..Notify::default()
             };
-            (!liked.likers.is_empty()).then_some(Fact::PostLiked(liked))
+            (!notify.actors.is_empty()).then_some(notify)
         });
-        facts.collect()
+        told.collect()
     }
 }
 

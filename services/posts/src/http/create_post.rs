@@ -2,13 +2,11 @@ use actix_web::{HttpResponse, http::header::ContentType, web::Data};
 use domain::MediaType;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use store::Repeatable;
 use web::{ApiError, Caller, IdempotencyKey, ValidJson, actix_web, body_hash};
 
 use super::view::PostView;
-use crate::{
-    drafts::Draft,
-    posts::{Posts, Repeatable},
-};
+use crate::{drafts::Draft, posts::Posts};
 
 /// In the route table, and in the records of answered requests.
 pub(crate) const NAME: &str = "create_post";

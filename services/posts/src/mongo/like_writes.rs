@@ -1,7 +1,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
-use bus::event_row;
+use bus::job_row;
+use contracts::{jobs::v1::job::Work, topology::NOTIFICATIONS};
 use domain::{Like, PostId, Timestamp, UserId};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{ClientSession, Collection, error::Result, options::Hint};
@@ -145,8 +146,9 @@ impl LikeWrites {
         let update = store.update_each(transaction, LIKE_TOMBSTONES, buried_again);
         update.await?;
 
-        let facts = changes.facts(&stored.authors).into_iter();
-        let rows: Vec<_> = facts.map(|fact| event_row(fact, now)).collect();
+        let told = changes.notifications(&stored.authors).into_iter();
+        let rows = told.map(|notify| job_row(NOTIFICATIONS, Work::Notify(notify), now));
+        let rows: Vec<_> = rows.collect();
         self.outbox.put(transaction, &rows).await
     }
 }

@@ -10,12 +10,12 @@ use domain::{Timestamp, UserId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use runtime::{Clock, SystemClock};
 use secrecy::ExposeSecret;
-use store::{Outbox, Store, StoreError};
+use store::{IdempotencyRecords, Outbox, Store, StoreError};
 
 use super::{
     PostCounts, PostStore,
     authors::authors_after,
-    indexes::{self, OUTBOX, POSTS},
+    indexes::{self, IDEMPOTENCY, OUTBOX, POSTS},
 };
 use crate::MigrateSettings;
 
@@ -98,7 +98,8 @@ fn dated_by_id() -> Vec<Document> {
 async fn count_authors(store: &Store) -> Result<u64, StoreError> {
     let outbox = Outbox::new(store, OUTBOX);
     let counts = PostCounts::new(store, outbox.clone());
-    let posts = PostStore::new(store, counts.clone(), outbox);
+    let answers = IdempotencyRecords::new(store, IDEMPOTENCY);
+    let posts = PostStore::new(store, counts.clone(), answers, outbox);
     let (mut last, mut counted) = (None, 0);
     loop {
         let authors = authors_after(&posts, &counts, last, PAGE).await?;

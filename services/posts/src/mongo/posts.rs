@@ -13,10 +13,7 @@ use store::{
     IdempotencyRecords, IdempotentAnswer, Operation, Outbox, OutboxRow, Store, StoreError, readable,
 };
 
-use super::{
-    PostCounts,
-    indexes::{IDEMPOTENCY, POSTS},
-};
+use super::{PostCounts, indexes::POSTS};
 
 /// The `posts` collection, with what is written together with it.
 #[derive(Clone)]
@@ -75,13 +72,18 @@ fn own(id: PostId, author: UserId) -> Document {
 }
 
 impl PostStore {
-    pub(crate) fn new(store: &Store, counts: PostCounts, outbox: Outbox) -> Self {
+    pub(crate) fn new(
+        store: &Store,
+        counts: PostCounts,
+        answers: IdempotencyRecords,
+        outbox: Outbox,
+    ) -> Self {
         Self {
             store: store.clone(),
             posts: store.collection(POSTS),
             documents: store.collection(POSTS),
             counts,
-            answers: IdempotencyRecords::new(store, IDEMPOTENCY),
+            answers,
             outbox,
         }
     }
@@ -104,16 +106,6 @@ impl PostStore {
             .iter()
             .filter_map(|raw| readable(POSTS, raw))
             .collect())
-    }
-
-    /// The answer that `user_id` got for `key` of `route`.
-    pub(crate) async fn find_answer(
-        &self,
-        user_id: UserId,
-        route: &str,
-        key: &str,
-    ) -> Result<Option<IdempotentAnswer>, StoreError> {
-        self.answers.find(user_id, route, key).await
     }
 
     /// Stores a post, its author's count, what others are told, and the answer

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use contracts::{
-    events::v1::{Event, Liker, PostLiked, event::Fact},
-    jobs::v1::{Job, LikeSubject, SetLike, job::Work},
+    jobs::v1::{
+        Job, Jobs, LikeSubject, NotificationActor, NotificationKind, Notify, SetLike, job::Work,
+    },
     posts::v1::ApplyLikesResponse,
     timestamp,
 };
@@ -89,20 +90,21 @@ impl Rig {
         of_post.map(like).collect()
     }
 
-    /// What others were told of likes, and forgets it.
-    async fn told(&self) -> Vec<PostLiked> {
+    /// What authors were told of likes, and forgets it.
+    async fn told(&self) -> Vec<Notify> {
         let rows = self.all("posts_outbox").await;
         let outbox = self.collection("posts_outbox");
         outbox.delete_many(doc! {}).await.unwrap();
-        let fact = |row: Document| {
-            assert_eq!(row.get_str("key").unwrap(), "posts.liked");
+        let notify = |row: Document| {
+            assert_eq!(row.get_str("key").unwrap(), "notifications-queue");
             let payload = row.get_binary_generic("payload").unwrap();
-            match Event::from_bytes(payload).unwrap().fact {
-                Some(Fact::PostLiked(liked)) => liked,
+            let job = Jobs::from_bytes(payload).unwrap().jobs.remove(0);
+            match job.work {
+                Some(Work::Notify(notify)) => notify,
                 other => panic!("{other:?}"),
             }
         };
-        rows.into_iter().map(fact).collect()
+        rows.into_iter().map(notify).collect()
     }
 }
 
@@ -262,14 +264,16 @@ async fn a_batch_comes_to_one_write_and_one_event_for_each_post() {
     let tombstones = rig.all("like_tombstones").await;
     assert_eq!(tombstones.len(), 2);
 
-    let heart = |user: ObjectId| Liker {
+    let heart = |user: ObjectId| NotificationActor {
         user_id: user.to_hex(),
         reaction: "❤️".to_owned(),
     };
-    let liked = |post: ObjectId, author: ObjectId, liker| PostLiked {
+    let liked = |post: ObjectId, author: ObjectId, liker| Notify {
+        user_id: author.to_hex(),
+        kind: NotificationKind::Like.into(),
+        actors: vec![heart(liker)],
         post_id: post.to_hex(),
-        author_id: author.to_hex(),
-        likers: vec![heart(liker)],
+        ..Notify::default()
     };
     let mut expected = [
         liked(one, dan, ana),

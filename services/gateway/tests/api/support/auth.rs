@@ -9,7 +9,8 @@ use std::{
 
 use contracts::{
     auth::v1::{
-        CheckSessionRequest, CheckSessionResponse, GetKeysRequest, GetKeysResponse,
+        CheckSessionRequest, CheckSessionResponse, ExchangeTokenRequest, ExchangeTokenResponse,
+        GetKeysRequest, GetKeysResponse,
         sessions_service_server::{SessionsService, SessionsServiceServer},
     },
     rpc::RpcServer,
@@ -126,5 +127,13 @@ impl SessionsService for Calls {
         let session = request.into_inner().session_id;
         let is_alive = !self.0.ended.lock().unwrap().contains(&session);
         Ok(Response::new(CheckSessionResponse { is_alive }))
+    }
+
+    async fn exchange_token(
+        &self,
+        _: Request<ExchangeTokenRequest>,
+    ) -> Result<Response<ExchangeTokenResponse>, Status> {
+        self.check()?;
+        Err(Status::unauthenticated("no such account"))
     }
 }
