@@ -6,12 +6,14 @@
 
 mod claims;
 mod follow;
+mod predecessor;
 #[cfg(feature = "sign")]
 mod signer;
 mod verifier;
 
 pub use claims::{AccessToken, ISSUER};
 pub use follow::{first_keys, follow_keys};
+pub use predecessor::{PredecessorToken, PredecessorVerifier};
 #[cfg(feature = "sign")]
 pub use signer::{InvalidKey, Signer, generate_key_pem};
 pub use verifier::{InvalidKeySet, TokenError, Verifier};

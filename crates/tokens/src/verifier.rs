@@ -47,7 +47,7 @@ pub enum InvalidKeySet {
 }
 
 /// Longest token looked at, in bytes; ours are near 300.
-const TOKEN_MAX: usize = 2048;
+pub(crate) const TOKEN_MAX: usize = 2048;
 
 /// Verifies access tokens against the current public keys.
 ///

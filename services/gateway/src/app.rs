@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use cache::Cache;
-use contracts::rpc::Caller;
+use contracts::rpc::{Caller, CallerChannel};
 use runtime::{
     Clock, Readiness, Shutdown, SystemClock,
     admin::{AdminServer, RenderMetrics},
@@ -19,6 +19,7 @@ use crate::{
     body::BodyLimits,
     connection::ClientLimits,
     door::Door,
+    exchange::Exchange,
     identity::Identity,
     proxy::Proxy,
     server::{self, Server},
@@ -73,7 +74,11 @@ impl App {
         let door = Arc::new(Door {
             trusted_proxies: settings.trusted_proxies.clone(),
             origins: settings.cors_origins.clone(),
-            identity: Identity::new(Arc::clone(&verifier), Arc::clone(&clock)),
+            identity: Identity::new(
+                Arc::clone(&verifier),
+                exchange(&settings, &verifier, &clock)?,
+                Arc::clone(&clock),
+            ),
             admission: Admission::new(
                 Cache::connect(&settings.redis)?,
                 PerWorker::try_new(|| Cache::connect(&settings.redis))?,
@@ -193,9 +198,28 @@ pub(crate) async fn check(settings: &Settings) -> anyhow::Result<()> {
 }
 
 fn sessions(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Sessions> {
+    Ok(Sessions::new(auth(settings)?, Arc::clone(clock)))
+}
+
+/// What the predecessor's tokens need, where its secret is configured.
+fn exchange(
+    settings: &Settings,
+    verifier: &Arc<Verifier>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Option<Exchange>> {
+    let secret = settings.predecessor_token_secret.as_ref();
+    let exchange = secret.map(|secret| {
+        let channel = auth(settings)?;
+        let (verifier, clock) = (Arc::clone(verifier), Arc::clone(clock));
+        Ok(Exchange::new(secret, channel, verifier, clock))
+    });
+    exchange.transpose()
+}
+
+fn auth(settings: &Settings) -> anyhow::Result<CallerChannel> {
     let credential = &settings.credential.service_credential;
     let channel = Caller::channel(&settings.auth_grpc_url, credential, RPC_DEADLINE)?;
-    Ok(Sessions::new(channel, Arc::clone(clock)))
+    Ok(channel)
 }
 
 fn body_limits(settings: &Settings) -> BodyLimits {

@@ -43,6 +43,14 @@ pub(crate) struct Door {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// Where a request may go.
+struct Admitted {
+    route: &'static Route,
+    path: String,
+    /// What the service is to see in place of what the client has sent.
+    authorization: Option<HeaderValue>,
+}
+
 /// The parts of a request that its answer needs.
 struct Context {
     record: Record,
@@ -101,7 +109,7 @@ impl Door {
 
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         context: &mut Context,
     ) -> Result<Response<ResponseBody>, Code> {
         if cors::is_preflight(request.method(), request.headers()) {
@@ -111,7 +119,14 @@ impl Door {
         if let Some(response) = self.probe(&request, context) {
             return response;
         }
-        let (route, path) = self.check(&request, context).await?;
+        let Admitted {
+            route,
+            path,
+            authorization,
+        } = self.check(&request, context).await?;
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
         let is_peer_trusted = self.trusted_proxies.contains(context.peer.to_canonical());
         let destination = Destination {
             service: route.service,
@@ -124,20 +139,17 @@ impl Door {
             .await
     }
 
-    /// Where a request may go, and under which path.
+    /// Where a request may go, and as whose.
     async fn check(
         &self,
         request: &Request<Incoming>,
         context: &mut Context,
-    ) -> Result<(&'static Route, String), Code> {
+    ) -> Result<Admitted, Code> {
         let (method, headers) = (request.method(), request.headers());
         let path = path::normalise(request.uri().path());
         let route = path.as_deref().ok().and_then(routes::find);
         let credential = self.identity.credential(headers);
-        let session = match (route, credential) {
-            (Some(_), Credential::Valid(access)) => Some(access.session_id),
-            _ => None,
-        };
+        let session = route.and_then(|_| credential.session_id());
         let client = context.record.client();
         let is_guarded = match (route, &path) {
             (Some(route), Ok(path)) => route.is_guarded(method, path),
@@ -159,18 +171,35 @@ impl Door {
         if headers.get_all(AUTHORIZATION).iter().count() > 1 {
             return Err(Code::BadRequest);
         }
+        let mut authorization = None;
         if route.needs_token(method, &path) {
             let access = match credential {
                 Credential::Valid(access) => access,
+                Credential::Exchanged(exchanged) => {
+                    authorization = Some(exchanged.authorization);
+                    exchanged.access
+                }
+                Credential::Exchangeable(exchangeable) => {
+                    let exchanged = self.identity.exchange(exchangeable).await?;
+                    authorization = Some(exchanged.authorization);
+                    exchanged.access
+                }
                 Credential::Refused(code) => return Err(code),
             };
             context.record.user_id = Some(access.user_id);
-            self.admission
-                .check_session(&standing, access.session_id)
-                .await?;
+            // Of a login that has just been looked up by auth itself there is nothing to ask.
+            if session.is_some() {
+                self.admission
+                    .check_session(&standing, access.session_id)
+                    .await?;
+            }
         }
         self.proxy.check_length(request)?;
-        Ok((route, path))
+        Ok(Admitted {
+            route,
+            path,
+            authorization,
+        })
     }
 
     fn preflight(&self, headers: &HeaderMap) -> Result<Response<ResponseBody>, Code> {

@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
+use domain::SessionId;
 use http::{HeaderMap, header::AUTHORIZATION};
 use runtime::Clock;
 use tokens::{AccessToken, TokenError, Verifier};
 
-use crate::problem::Code;
+use crate::{
+    exchange::{Exchange, Exchangeable, Exchanged, Standing},
+    problem::Code,
+};
 
 /// What the `Authorization` header of a request amounts to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Credential {
     /// A token that is valid; whether its session was revoked is another question.
     Valid(AccessToken),
+    /// A token of the predecessor for which there is a valid one.
+    Exchanged(Exchanged),
+    /// A token of the predecessor for which auth may give a valid one.
+    Exchangeable(Exchangeable),
     /// None, or one that is not accepted, and why.
     Refused(Code),
 }
@@ -20,12 +28,34 @@ pub(crate) enum Credential {
 /// Verifies access tokens.
 pub(crate) struct Identity {
     verifier: Arc<Verifier>,
+    /// Where the predecessor's tokens are accepted.
+    exchange: Option<Exchange>,
     clock: Arc<dyn Clock>,
 }
 
+impl Credential {
+    /// The login whose end has to be looked up.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::Valid(access) | Self::Exchanged(Exchanged { access, .. }) => {
+                Some(access.session_id)
+            }
+            Self::Exchangeable(_) | Self::Refused(_) => None,
+        }
+    }
+}
+
 impl Identity {
-    pub(crate) fn new(verifier: Arc<Verifier>, clock: Arc<dyn Clock>) -> Self {
-        Self { verifier, clock }
+    pub(crate) fn new(
+        verifier: Arc<Verifier>,
+        exchange: Option<Exchange>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            verifier,
+            exchange,
+            clock,
+        }
     }
 
     /// What the headers prove.
@@ -37,13 +67,29 @@ impl Identity {
         if !self.verifier.has_keys() {
             return Credential::Refused(Code::UpstreamUnavailable);
         }
-        match self.verifier.verify(token, self.clock.now()) {
-            Ok(access) => Credential::Valid(access),
-            Err(TokenError::Expired) => Credential::Refused(Code::TokenExpired),
-            Err(TokenError::Invalid | TokenError::UnknownKey) => {
-                Credential::Refused(Code::TokenInvalid)
-            }
-        }
+        let exchange = self.exchange.as_ref();
+        let credential = match exchange.and_then(|exchange| exchange.examine(token)) {
+            Some(standing) => standing.map(|standing| match standing {
+                Standing::Known(exchanged) => Credential::Exchanged(exchanged),
+                Standing::New(exchangeable) => Credential::Exchangeable(exchangeable),
+            }),
+            None => self
+                .verifier
+                .verify(token, self.clock.now())
+                .map(Credential::Valid),
+        };
+        credential.unwrap_or_else(|error| {
+            Credential::Refused(match error {
+                TokenError::Expired => Code::TokenExpired,
+                TokenError::Invalid | TokenError::UnknownKey => Code::TokenInvalid,
+            })
+        })
+    }
+
+    /// A valid token in place of one of the predecessor.
+    pub(crate) async fn exchange(&self, exchangeable: Exchangeable) -> Result<Exchanged, Code> {
+        let exchange = self.exchange.as_ref().ok_or(Code::TokenInvalid)?;
+        exchange.exchange(exchangeable).await
     }
 }
 

@@ -7,6 +7,7 @@ mod client_address;
 mod connection;
 mod cors;
 mod door;
+mod exchange;
 mod headers;
 mod identity;
 mod path;

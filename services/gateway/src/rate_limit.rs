@@ -22,7 +22,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The name of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {
-    /// 100 requests in 15 minutes, of logins 30.
+    /// 100 requests in 15 minutes; what guesses secrets 30.
     Production,
     /// 100,000 requests in a minute, for local runs and demos.
     Local,

@@ -35,11 +35,34 @@ pub(crate) struct Route {
     guarded: &'static [(Method, &'static str)],
 }
 
+/// What one does without being logged in.
+const OPEN_ACCOUNT: &[(Method, &str)] = &[
+    (Method::POST, "/register"),
+    (Method::POST, "/login"),
+    (Method::POST, "/password/forgot"),
+    (Method::POST, "/password/reset"),
+    (Method::POST, "/email/verify"),
+];
+
+/// What can be used to guess a secret, or to make us send mail.
+const GUARDED_ACCOUNT: &[(Method, &str)] = &[
+    (Method::POST, "/login"),
+    (Method::POST, "/password"),
+    (Method::POST, "/password/forgot"),
+    (Method::POST, "/password/reset"),
+    (Method::POST, "/email/verify"),
+    (Method::POST, "/email/resend"),
+    (Method::DELETE, "/me"),
+];
+
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route { prefix: "/api/auth",              service: Service::Auth,  open: &[(Method::POST, "/register"), (Method::POST, "/login")], guarded: &[(Method::POST, "/login")] },
+    Route { prefix: "/api/auth",              service: Service::Auth,  open: OPEN_ACCOUNT, guarded: GUARDED_ACCOUNT },
     Route { prefix: "/api/users",             service: Service::Auth,  open: &[], guarded: &[] },
+    Route { prefix: "/api/reports",           service: Service::Auth,  open: &[], guarded: &[] },
+    Route { prefix: "/api/admin",             service: Service::Auth,  open: &[], guarded: &[] },
     Route { prefix: "/api/posts",             service: Service::Posts, open: &[], guarded: &[] },
+    Route { prefix: "/api/comments",          service: Service::Posts, open: &[], guarded: &[] },
     Route { prefix: "/.well-known/jwks.json", service: Service::Auth,  open: &[(Method::GET, ""), (Method::HEAD, "")], guarded: &[] },
 ];
 
@@ -108,6 +131,8 @@ mod tests {
         assert!(open(Method::POST, "/api/auth/login"));
         assert!(open(Method::POST, "/api/Auth/LOGIN/"));
         assert!(open(Method::POST, "/api/auth/register"));
+        assert!(open(Method::POST, "/api/auth/password/forgot"));
+        assert!(!open(Method::POST, "/api/auth/password"));
         assert!(open(Method::GET, "/.well-known/jwks.json"));
         assert!(open(Method::HEAD, "/.well-known/jwks.json"));
         assert!(!open(Method::GET, "/api/auth/login"));

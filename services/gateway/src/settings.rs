@@ -6,6 +6,7 @@ use cache::RedisSettings;
 use clap::Args;
 use contracts::rpc::{parse_authority, parse_url};
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
+use secrecy::SecretString;
 use telemetry::TelemetrySettings;
 
 use crate::{
@@ -27,6 +28,9 @@ pub struct Settings {
     /// Where posts answers HTTP, in the same form
     #[arg(long, env = "POSTS_URL")]
     pub posts_url: UpstreamUrls,
+    /// Secret that the predecessor's HS256 tokens are signed with; without it they are refused (also `PREDECESSOR_TOKEN_SECRET_FILE`)
+    #[arg(long, env = "PREDECESSOR_TOKEN_SECRET", hide_env_values = true)]
+    pub predecessor_token_secret: Option<SecretString>,
     /// How many requests a client may make
     #[arg(
         long,

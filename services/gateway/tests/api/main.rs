@@ -11,6 +11,7 @@
 mod connections;
 mod cors;
 mod drain;
+mod exchange;
 mod forwarding;
 mod malformed;
 mod observability;

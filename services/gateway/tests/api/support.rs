@@ -25,7 +25,7 @@ use testkit::{Client, eventually};
 use tokio::task::JoinHandle;
 use tracing_subscriber::fmt::MakeWriter;
 
-pub(crate) use auth::Auth;
+pub(crate) use auth::{Auth, predecessor_session};
 pub(crate) use raw::{Answer, Raw, echoed};
 pub(crate) use service::Service;
 pub(crate) use standstill::Standstill;

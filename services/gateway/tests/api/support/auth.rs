@@ -14,6 +14,7 @@ use contracts::{
         sessions_service_server::{SessionsService, SessionsServiceServer},
     },
     rpc::RpcServer,
+    timestamp, timestamp_of,
 };
 use domain::{SessionId, Timestamp, UserId};
 use runtime::Shutdown;
@@ -34,6 +35,7 @@ struct State {
     ended: Mutex<HashSet<String>>,
     is_failing: AtomicBool,
     session_checks: AtomicUsize,
+    exchanges: AtomicUsize,
 }
 
 impl Auth {
@@ -43,6 +45,7 @@ impl Auth {
             ended: Mutex::default(),
             is_failing: AtomicBool::new(false),
             session_checks: AtomicUsize::new(0),
+            exchanges: AtomicUsize::new(0),
         });
         let server = RpcServer::bind("127.0.0.1:0".parse().unwrap(), CREDENTIAL.into())
             .await
@@ -88,12 +91,25 @@ impl Auth {
     pub(crate) fn session_checks(&self) -> usize {
         self.state.session_checks.load(Ordering::SeqCst)
     }
+
+    pub(crate) fn exchanges(&self) -> usize {
+        self.state.exchanges.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Auth {
     fn drop(&mut self) {
         self.shutdown.stop_now();
     }
+}
+
+/// The login that stands for a token of the predecessor, by its digest.
+pub(crate) fn predecessor_session(digest: &[u8]) -> SessionId {
+    let hex: String = digest[..12]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    hex.parse().unwrap()
 }
 
 struct Calls(Arc<State>);
@@ -131,9 +147,23 @@ impl SessionsService for Calls {
 
     async fn exchange_token(
         &self,
-        _: Request<ExchangeTokenRequest>,
+        request: Request<ExchangeTokenRequest>,
     ) -> Result<Response<ExchangeTokenResponse>, Status> {
+        self.0.exchanges.fetch_add(1, Ordering::SeqCst);
         self.check()?;
-        Err(Status::unauthenticated("no such account"))
+        let request = request.into_inner();
+        let session = predecessor_session(&request.digest);
+        if self.0.ended.lock().unwrap().contains(&session.to_string()) {
+            return Err(Status::unauthenticated("ended"));
+        }
+        let user = request.user_id.parse().unwrap();
+        let issued_at = timestamp_of(request.issued_at.unwrap());
+        let day = Duration::from_hours(24);
+        let issued = self.0.signer.issue(user, session, issued_at, day);
+        let (token, access) = issued.unwrap();
+        Ok(Response::new(ExchangeTokenResponse {
+            token,
+            expires_at: Some(timestamp(access.expires_at)),
+        }))
     }
 }
