@@ -39,14 +39,14 @@ demo: ## people who follow, post and like, in the running stack (GRAPH=FILE for 
 
 ##@ Verify
 
-.PHONY: test smoke check check-format check-scripts check-protos check-dependencies check-code check-docs audit
+.PHONY: test smoke check check-format check-scripts check-protos check-dependencies check-code check-docs check-reference audit
 test: ## run the tests against servers of their own (ARGS="-p gateway")
 	@deploy/local/test.sh $(ARGS)
 
 smoke: ## register, follow, post, read a feed, like and log out through the gateway of the running stack
 	@deploy/local/smoke.sh
 
-check: check-format check-scripts check-protos check-dependencies check-code check-docs ## everything that needs no server, cheapest first
+check: check-format check-scripts check-protos check-dependencies check-code check-docs check-reference ## everything that needs no server, cheapest first
 
 check-format: ## Rust is formatted
 	@$(tool) cargo fmt --all --check
@@ -67,13 +67,17 @@ check-code: ## clippy, warnings are errors
 check-docs: ## the documentation builds without a warning
 	@RUSTDOCFLAGS="-D warnings" $(tool) cargo doc --workspace --no-deps --locked
 
+check-reference: ## docs/reference/ says what the code says; `make reference` writes it anew
+	@$(tool) cargo test --locked --quiet -p e2e --test reference || \
+	  { echo "docs/reference/ is stale: run \`make reference\`" >&2; exit 1; }
+
 audit: ## known vulnerabilities in dependencies; fetches the advisory database
 	@$(tool) cargo deny check advisories
 
 ##@ Measure
 
-.PHONY: bench bench-feed bench-likes
-bench: bench-feed bench-likes ## everything below, after each other
+.PHONY: bench bench-feed bench-likes bench-social
+bench: bench-feed bench-likes bench-social ## everything below, after each other
 
 bench-feed: ## logins, feeds, fan-out and a mix of operations beside bare baselines (GRAPH=FILE for its network, ARGS="--rounds 5")
 	@$(tool) nginx -v
@@ -84,6 +88,10 @@ bench-likes: ## how fast likes are accepted and applied, beside what this machin
 	@$(tool) cargo build --locked --release --bins -p auth -p gateway -p posts -p worker -p bench
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench likes $(ARGS)
 
+bench-social: ## following, commenting, profiles, hashtags and search, each beside its bare query (ARGS="--rounds 5")
+	@$(tool) cargo build --locked --release --bins -p auth -p gateway -p posts -p worker -p bench
+	@$(or $(CARGO_TARGET_DIR),target)/release/bench social $(ARGS)
+
 .PHONY: simulate-fanout redis-costs
 simulate-fanout: ## what FANOUT_LIMIT costs and saves, in networks of 100,000 and 1,000,000 people (ARGS="--graph FILE")
 	@$(tool) cargo run --locked --release --quiet -p graph --example fanout_limit -- $(ARGS)
@@ -93,13 +101,16 @@ redis-costs: ## bytes of a timeline, and what writing into one costs Redis
 
 ##@ Build
 
-.PHONY: build format tools clean help
+.PHONY: build format reference tools clean help
 build: ## build the services (PROFILE=dev for the quick one)
 	@$(tool) cargo build --workspace --exclude bench --locked --bins --profile $(or $(PROFILE),release)
 
 format: ## format Rust and protobuf files
 	@$(tool) cargo fmt --all
 	@$(tool) buf format --write proto
+
+reference: ## write docs/reference/ from the code: routes, error codes, settings
+	@UPDATE_EXPECT=1 $(tool) cargo test --locked --quiet -p e2e --test reference
 
 tools: ## install everything that any other target would, and nothing twice
 	@$(tool) --install

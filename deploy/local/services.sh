@@ -18,6 +18,9 @@ service_settings() {
   case $1 in
     auth)
       say "TOKEN_SIGNING_KEY_FILE=$STACK/secrets/token-signing-key.pem"
+      say "MAIL_URL=${MAIL_URL:-file://$STACK/mail}"
+      say "MAIL_FROM=${MAIL_FROM:-Anufy <noreply@anufy.localhost>}"
+      say "APP_URL=${APP_URL:-http://127.0.0.1:$(service_port gateway http)}"
       ;;
     gateway)
       say "AUTH_URL=http://127.0.0.1:$(service_port auth http)"

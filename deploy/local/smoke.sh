@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A first look at a running stack, as two clients: they register, one follows the other, reads a
-# feed with the other's post in it and likes it, which the other sees; logs out, and sees the token
-# refused.
+# feed with the other's post in it, likes, saves and comments on it, which the other sees, and finds
+# it by a word and by its hashtag; logs out, and sees the token refused.
 # Usage: smoke.sh, with PORT as for stack.sh.
 set -euo pipefail
 
@@ -56,7 +56,7 @@ as_reader="authorization: Bearer $(field token)"
 expect 200 GET /api/auth/me -H "$as_reader"
 [[ $BODY == *"\"reader_$unique\""* ]] || die "GET /api/auth/me is not about reader_$unique: $BODY"
 expect 200 POST "/api/users/$author/follow" -H "$as_reader"
-expect 201 POST /api/posts -H "$as_author" -H "$json" -d '{"content":"hello from the smoke test"}'
+expect 201 POST /api/posts -H "$as_author" -H "$json" -d "{\"content\":\"hello from the smoke test #smoke_$unique\"}"
 post=$(field _id)
 expect 200 GET /api/posts/feed -H "$as_reader"
 [[ $BODY == *"\"$post\""* ]] || die "GET /api/posts/feed lacks the post $post: $BODY"
@@ -64,6 +64,17 @@ expect 200 POST "/api/posts/$post/like" -H "$as_reader"
 await_like
 expect 200 GET "/api/posts/$post/likes" -H "$as_author"
 [[ $BODY == *"\"reader_$unique\""* ]] || die "GET /api/posts/$post/likes lacks reader_$unique: $BODY"
+expect 200 POST "/api/posts/$post/save" -H "$as_reader"
+expect 201 POST "/api/posts/$post/comments" -H "$as_reader" -H "$json" -d '{"content":"hello back"}'
+comment=$(field _id)
+expect 200 GET "/api/posts/$post/comments" -H "$as_author"
+[[ $BODY == *"\"$comment\""* ]] || die "GET /api/posts/$post/comments lacks $comment: $BODY"
+for path in /api/posts/saved "/api/posts/hashtag/smoke_$unique" "/api/posts/search?q=smoke_$unique"; do
+  expect 200 GET "$path" -H "$as_reader"
+  [[ $BODY == *"\"$post\""* ]] || die "GET $path lacks the post $post: $BODY"
+done
+expect 200 GET "/api/users/search?q=author_$unique" -H "$as_reader"
+[[ $BODY == *"\"$author\""* ]] || die "GET /api/users/search lacks author_$unique: $BODY"
 expect 204 POST /api/auth/logout -H "$as_reader"
 expect 401 GET /api/auth/me -H "$as_reader"
 say "the stack at $GATEWAY works"

@@ -9,8 +9,10 @@ use runtime::Clock;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use testkit::{Client, Method, Stack};
+use testkit::Stack;
 use tokens::Signer;
+
+use crate::operations::{inside, operations};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -58,39 +60,22 @@ fn hs256(key: &[u8], message: &str) -> String {
     )
 }
 
+/// Every operation that is for accounts, at the gateway and at its service.
 async fn refuses(stack: &Stack, authorization: Option<&str>, code: &str, what: &str) {
-    for (door, client) in [("gateway", stack.anonymous()), ("auth", stack.insider())] {
-        let client = match authorization {
-            Some(value) => client.with_header("authorization", value),
-            None => client,
-        };
-        refuses_at(&client, code, &format!("{door}, {what}")).await;
-    }
-}
-
-async fn refuses_at(client: &Client, code: &str, what: &str) {
-    for route in auth::routes()
-        .iter()
-        .filter(|route| route.access == web::Access::Account)
-    {
-        let method = Method::from_bytes(route.method.as_str().as_bytes()).unwrap();
-        let path = route.path.replace("{id}", "65f0c0ffee65f0c0ffee65f0");
-        let answer = client
-            .send(client.request(method, &path).json(&json!({})))
-            .await;
-        let seen = (answer.status, answer.problem_code());
-        assert_eq!(
-            seen,
-            (401, code.to_owned()),
-            "{what}, {}: {answer:?}",
-            route.name
-        );
-        let _ = answer.problem();
-        assert_eq!(
-            answer.header("www-authenticate"),
-            Some("Bearer"),
-            "{answer:?}"
-        );
+    for operation in operations().iter().filter(|it| !it.is_public) {
+        for client in [stack.anonymous(), inside(stack, operation.service)] {
+            let client = match authorization {
+                Some(value) => client.with_header("authorization", value),
+                None => client,
+            };
+            let answer = operation.ask(&client).await;
+            let seen = (answer.status, answer.problem_code());
+            let name = operation.name;
+            assert_eq!(seen, (401, code.to_owned()), "{what}, {name}: {answer:?}");
+            let _ = answer.problem();
+            let challenge = answer.header("www-authenticate");
+            assert_eq!(challenge, Some("Bearer"), "{answer:?}");
+        }
     }
 }
 

@@ -6,14 +6,23 @@
 //! that is added later is covered by itself.
 
 mod celebrity;
+mod erasure;
 mod locks;
 mod rig;
 mod rounds;
 mod stories;
-mod truth;
 
 use rounds::survives;
-use stories::{CreatePost, DeletePost, Follow, Register, Unfollow};
+use stories::{
+    accounts::{Leave, Register},
+    blocks::{Block, Unblock},
+    comments::{CreateComment, DeleteComment, Reply},
+    follows::{Follow, Unfollow},
+    moderation::{Report, Suspend},
+    posts::{CreatePost, DeletePost},
+    requests::{Accept, GoPublic},
+    saves::{Save, Unsave},
+};
 
 #[tokio::test]
 async fn a_registration_survives_a_kill_at_any_step() {
@@ -31,6 +40,26 @@ async fn an_unfollow_survives_a_kill_at_any_step() {
 }
 
 #[tokio::test]
+async fn an_accepted_request_survives_a_kill_at_any_step() {
+    survives(Accept).await;
+}
+
+#[tokio::test]
+async fn going_public_survives_a_kill_at_any_step() {
+    survives(GoPublic).await;
+}
+
+#[tokio::test]
+async fn a_block_survives_a_kill_at_any_step() {
+    survives(Block).await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_block_survives_a_kill_at_any_step() {
+    survives(Unblock).await;
+}
+
+#[tokio::test]
 async fn a_post_survives_a_kill_at_any_step() {
     survives(CreatePost).await;
 }
@@ -38,4 +67,44 @@ async fn a_post_survives_a_kill_at_any_step() {
 #[tokio::test]
 async fn a_deletion_survives_a_kill_at_any_step() {
     survives(DeletePost).await;
+}
+
+#[tokio::test]
+async fn a_comment_survives_a_kill_at_any_step() {
+    survives(CreateComment).await;
+}
+
+#[tokio::test]
+async fn a_reply_survives_a_kill_at_any_step() {
+    survives(Reply).await;
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_comment_survives_a_kill_at_any_step() {
+    survives(DeleteComment).await;
+}
+
+#[tokio::test]
+async fn a_save_survives_a_kill_at_any_step() {
+    survives(Save).await;
+}
+
+#[tokio::test]
+async fn an_unsave_survives_a_kill_at_any_step() {
+    survives(Unsave).await;
+}
+
+#[tokio::test]
+async fn a_report_survives_a_kill_at_any_step() {
+    survives(Report).await;
+}
+
+#[tokio::test]
+async fn a_suspension_survives_a_kill_at_any_step() {
+    survives(Suspend).await;
+}
+
+#[tokio::test]
+async fn a_departure_survives_a_kill_at_any_step() {
+    survives(Leave).await;
 }

@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(10);
 struct Running {
     auth: Service,
     gateway: Service,
-    _deployment: Deployment,
+    deployment: Deployment,
 }
 
 async fn running(log: &str) -> Running {
@@ -23,7 +23,7 @@ async fn running(log: &str) -> Running {
     Running {
         auth,
         gateway,
-        _deployment: deployment,
+        deployment,
     }
 }
 
@@ -165,6 +165,7 @@ async fn logs_hold_no_token_no_address_and_no_password() {
         .expect(200);
     let answer = client.get("/api/auth/me?token=Query0Token0Secret").await;
     assert_eq!(answer.status, 401);
+    secrets.extend(account_life(&running, &again).await);
     assert_eq!(again.log_out().await.status, 204);
     secrets.extend(
         [
@@ -199,6 +200,47 @@ async fn logs_hold_no_token_no_address_and_no_password() {
             }
         }
     }
+}
+
+/// What is mailed and what is proved by a secret; the secrets.
+async fn account_life(running: &Running, ana: &User) -> Vec<String> {
+    let client = running.gateway.client();
+    let mail = running.deployment.mail();
+    let confirm = mail.letter(&ana.email, "Confirm your e-mail address").await;
+    let confirm = confirm.token();
+    let verify = "/api/auth/email/verify";
+    for token in [&confirm, &confirm, &"Wrong0Verification0Token".to_owned()] {
+        client.post(verify, &json!({ "token": token })).await;
+    }
+    let forgot = json!({ "email": ana.email });
+    let answer = client.post("/api/auth/password/forgot", &forgot).await;
+    answer.expect(202);
+    let reset = mail
+        .letter(&ana.email, "Choose a new password")
+        .await
+        .token();
+    let weak = json!({ "token": reset, "new_password": "Sup3r" });
+    client
+        .post("/api/auth/password/reset", &weak)
+        .await
+        .expect(422);
+    let wrong = json!({ "token": "Wrong0Reset0Token", "new_password": "Sup3rSecretTypo" });
+    client.post("/api/auth/password/reset", &wrong).await;
+    let change = json!({ "current_password": "Sup3rSecretTypo", "new_password": "N3wSecretWord" });
+    ana.post("/api/auth/password", &change).await.expect(403);
+    let change = json!({ "current_password": ana.password, "new_password": "N3wSecretWord" });
+    ana.post("/api/auth/password", &change).await.expect(204);
+    let report = json!({
+        "target_type": "message", "target_id": ana.id, "reason": "other",
+        "details": "My secret complaint",
+    });
+    ana.post("/api/reports", &report).await.expect(202);
+    let leave = ana.request(testkit::Method::DELETE, "/api/auth/me");
+    let leave = leave.json(&json!({ "password": "Sup3rSecretTypo" }));
+    ana.send(leave).await.expect(403);
+    let words = ["Wrong0", "N3wSecretWord", "My secret complaint"];
+    let words = words.map(str::to_owned);
+    [confirm, reset].into_iter().chain(words).collect()
 }
 
 #[tokio::test]

@@ -8,23 +8,32 @@
     reason = "a test file is all test, its helpers too"
 )]
 
+mod admins;
+mod authorization;
 mod bad_bodies;
 mod bad_paths;
 mod bad_tokens;
 mod commands;
+mod conversations;
 mod counters;
 mod crashes;
 mod dlq;
 mod drain;
+mod facts;
 mod feed;
 mod follow_and_post;
 mod likes;
 mod logs_and_metrics;
 mod migrate;
+mod operations;
 mod operator;
 mod outages;
+mod paging;
 mod past_the_gateway;
+mod predecessor;
+mod privacy;
 mod settings;
 mod sign_up;
 mod traces;
+mod truth;
 mod worker;

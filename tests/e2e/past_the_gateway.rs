@@ -10,7 +10,7 @@ use contracts::{
     rpc::{CREDENTIAL_HEADER, Caller, CallerChannel},
 };
 use secrecy::{ExposeSecret, SecretString};
-use testkit::{Client, Method, Stack, registration};
+use testkit::{Client, Stack, registration};
 use tokio_stream::StreamExt;
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{
@@ -21,9 +21,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-fn path(pattern: &str) -> String {
-    pattern.replace("{id}", "65f0c0ffee65f0c0ffee65f0")
-}
+use crate::operations::{inside, operations};
 
 async fn plain_channel(stack: &Stack) -> Channel {
     let endpoint = Channel::from_shared(stack.auth_grpc_url()).unwrap();
@@ -36,10 +34,9 @@ fn trusted_channel(stack: &Stack) -> CallerChannel {
 }
 
 #[tokio::test]
-async fn no_operation_of_auth_answers_without_the_credential() {
+async fn no_operation_answers_without_the_credential() {
     let stack = Stack::builder().without_gateway().start().await;
     let secret = stack.credential().expose_secret().to_owned();
-    let stranger = Client::new(stack.auth_url()).with_header("x-request-id", "outside");
     let wrong = [
         String::new(),
         "x".repeat(32),
@@ -47,31 +44,26 @@ async fn no_operation_of_auth_answers_without_the_credential() {
         format!("{secret}x"),
         secret.to_uppercase(),
     ];
-    for route in auth::routes().iter() {
-        let method = Method::from_bytes(route.method.as_str().as_bytes()).unwrap();
-        let ask = async |client: &Client| {
-            client
-                .send(client.request(method.clone(), &path(route.path)))
-                .await
+    for operation in operations() {
+        let url = match operation.service {
+            "auth" => stack.auth_url(),
+            _ => stack.posts_url(),
         };
-        ask(&stranger)
-            .await
-            .expect_problem(401, "service_credential_required");
-        for credential in &wrong {
-            let liar = stranger.clone().with_header(CREDENTIAL_HEADER, credential);
-            ask(&liar)
-                .await
-                .expect_problem(401, "service_credential_required");
+        let stranger = Client::new(url).with_header("x-request-id", "outside");
+        let liars = wrong.iter().map(|credential| {
+            let stranger = stranger.clone();
+            stranger.with_header(CREDENTIAL_HEADER, credential)
+        });
+        for client in std::iter::once(stranger.clone()).chain(liars) {
+            let answer = operation.ask(&client).await;
+            answer.expect_problem(401, "service_credential_required");
         }
-        assert_ne!(
-            ask(&stack.insider()).await.problem_code(),
-            "service_credential_required"
-        );
+        let insider = inside(&stack, operation.service);
+        let answer = operation.ask(&insider).await;
+        assert_ne!(answer.problem_code(), "service_credential_required");
+        let nowhere = stranger.get("/nowhere").await;
+        nowhere.expect_problem(401, "service_credential_required");
     }
-    stranger
-        .get("/nowhere")
-        .await
-        .expect_problem(401, "service_credential_required");
     stack
         .insider()
         .get("/.well-known/jwks.json")

@@ -36,6 +36,12 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
         ("TOKEN_SIGNING_KEY", "-----BEGIN NONSENSE-----"),
         ("MONGODB_URI", "postgres://x"),
         ("REDIS_URL", "http://nowhere"),
+        ("MAIL_URL", "gopher://somebody:secret@nowhere"),
+        ("MAIL_FROM", "nobody"),
+        ("APP_URL", "somewhere"),
+        ("POSTS_GRPC_URL", "posts:8101"),
+        ("DELETION_GRACE", "a while"),
+        ("REPORT_LIMIT", "0"),
     ];
     let posts = [
         ("MONGODB_URI", "postgres://x"),
@@ -75,7 +81,11 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
             );
             let is_secret = matches!(
                 *variable,
-                "SERVICE_CREDENTIAL" | "REDIS_URL" | "TOKEN_SIGNING_KEY" | "MONGODB_URI"
+                "SERVICE_CREDENTIAL"
+                    | "REDIS_URL"
+                    | "TOKEN_SIGNING_KEY"
+                    | "MONGODB_URI"
+                    | "MAIL_URL"
             );
             assert!(
                 !is_secret || !said.contains(value),
@@ -100,6 +110,10 @@ async fn what_is_missing_is_named() {
                 "REDIS_URL",
                 "SERVICE_CREDENTIAL",
                 "TOKEN_SIGNING_KEY",
+                "MAIL_URL",
+                "MAIL_FROM",
+                "APP_URL",
+                "POSTS_GRPC_URL",
             ][..],
         ),
         (

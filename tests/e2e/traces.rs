@@ -174,6 +174,38 @@ async fn a_post_is_one_trace_from_the_gateway_to_the_counter_of_its_author() {
 }
 
 #[tokio::test]
+async fn a_comment_is_one_trace_from_the_gateway_to_what_its_reader_is_told() {
+    let traced = traced().await;
+    let door = traced.gateway.client();
+    let (ana, bo) = tokio::join!(User::register(&door, "ana"), User::register(&door, "bo"));
+    let post = bo.publish("hello").await;
+    let path = format!("/api/posts/{}/comments", post["_id"].as_str().unwrap());
+    ana.at(&tracing_client(&traced.gateway))
+        .post(&path, &json!({ "content": "hello, you" }))
+        .await
+        .expect(201);
+
+    let (trace, leaf) = eventually_some(EXPORT, async || {
+        let trace = traced.collector.trace(TRACE_ID);
+        let leaf = span(&trace, "posts", "publish notifications-queue")?.clone();
+        span(&trace, "posts", "mongodb.comments.insert")?;
+        span(&trace, "posts", "http.posts.create_comment")?;
+        span(&trace, "gateway", "http.gateway")?;
+        Some((trace, leaf))
+    })
+    .await;
+    assert_eq!(
+        ancestry(&trace, &leaf),
+        [
+            "posts publish notifications-queue",
+            "posts mongodb.comments.insert",
+            "posts http.posts.create_comment",
+            "gateway http.gateway"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_like_is_followed_from_the_gateway_through_its_batch_to_the_transaction() {
     let mut traced = traced().await;
     let (ana, bo) = (

@@ -27,8 +27,9 @@ pub const LIKES_ALIVE: &str = "like:alive";
 /// What the names of [`like_intents`] begin with.
 pub const LIKE_INTENTS: &str = "like:intent:";
 
-/// What a user has lately asked for posts, by post. The scripts over it touch
-/// those of several users and [`LIKES_ALIVE`] at once: Redis is one server here.
+/// What a user has lately asked for posts and comments, by their ids. The
+/// scripts over it touch those of several users and [`LIKES_ALIVE`] at once:
+/// Redis is one server here.
 #[must_use]
 pub fn like_intents(user_id: UserId) -> String {
     format!("{LIKE_INTENTS}{user_id}")
@@ -44,6 +45,18 @@ pub fn user(id: UserId) -> String {
 #[must_use]
 pub fn relation(viewer: UserId, other: UserId) -> String {
     format!("relation:{viewer}:{other}")
+}
+
+/// What says how two accounts stand to each other, and what the feeds of both
+/// were made on: no longer true once either blocks the other.
+#[must_use]
+pub fn between(one: UserId, other: UserId) -> [String; 4] {
+    [
+        relation(one, other),
+        relation(other, one),
+        feed_version(one),
+        feed_version(other),
+    ]
 }
 
 /// A post as it is stored.
@@ -91,6 +104,42 @@ pub fn feed_pulled(user_id: UserId) -> String {
 /// The posts and authors that changed in the last minutes, and when.
 pub const FEED_TOUCHED: &str = "feed:touched";
 
+/// The posts that most is happening to, by a sum that decays.
+pub const EXPLORE_POSTS: &str = "explore:posts";
+
+/// What somebody was shown when they explored, and when.
+#[must_use]
+pub fn explore_seen(viewer: UserId) -> String {
+    format!("explore:seen:{viewer}")
+}
+
+/// The posts that somebody explores, in the order that they had at first.
+#[must_use]
+pub fn explore_order(viewer: UserId, name: u64) -> String {
+    format!("explore:order:{viewer}:{name:x}")
+}
+
+/// Which order of somebody is the latest.
+#[must_use]
+pub fn explore_latest(viewer: UserId) -> String {
+    format!("explore:latest:{viewer}")
+}
+
+/// The hashtags that are used most, by a sum that decays.
+pub const TRENDING_TAGS: &str = "trending:tags";
+
+/// Exists while an author who uses a hashtag again is not counted again.
+#[must_use]
+pub fn trending_said(author: UserId, hashtag: &str) -> String {
+    format!("trending:said:{author}:{hashtag}")
+}
+
+/// Exists while a set of decayed scores need not be built from what is stored.
+#[must_use]
+pub fn built(scores: &str) -> String {
+    format!("{scores}:built")
+}
+
 /// Exists for some hours after a page of followers was told of a change and the
 /// job of the next page was published.
 #[must_use]
@@ -104,15 +153,23 @@ pub fn rate_limit(policy: &str, client: &str) -> String {
     format!("rl:{policy}:{client}")
 }
 
-/// The logins of an e-mail address that have not succeeded. The address is
-/// hashed: Redis and its dumps are no place for it.
+/// The logins of an account that have not succeeded, by its e-mail address. The
+/// address is hashed: Redis and its dumps are no place for it.
 #[must_use]
 pub fn login_attempts(email_lower: &str) -> String {
-    let digest = Sha256::digest(email_lower);
+    hashed("rl:login:", email_lower)
+}
+
+/// The password resets that were asked for an e-mail address, hashed as above.
+#[must_use]
+pub fn reset_requests(email_lower: &str) -> String {
+    hashed("rl:reset-mail:", email_lower)
+}
+
+fn hashed(prefix: &str, text: &str) -> String {
+    let digest = Sha256::digest(text);
     let short = digest.iter().take(16);
-    short.fold("rl:login:".to_owned(), |key, byte| {
-        format!("{key}{byte:02x}")
-    })
+    short.fold(prefix.to_owned(), |key, byte| format!("{key}{byte:02x}"))
 }
 
 /// Who is alive of a group that shares something by leases, and until when.

@@ -2,13 +2,12 @@
 
 use std::sync::LazyLock;
 
-use caseless::default_case_fold_str;
 use regex::Regex;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     USERNAME_MAX, USERNAME_MIN,
     rules::{RuleViolation, violation},
+    search_words::fold,
 };
 
 /// Longest caption, in characters.
@@ -79,8 +78,7 @@ impl Caption {
 /// folding (Unicode, chapter 5.18), so that `#Straße` and `#STRASSE` are one.
 #[must_use]
 pub fn fold_hashtag(tag: &str) -> String {
-    let folded = default_case_fold_str(&tag.nfkc().collect::<String>());
-    folded.nfkc().collect()
+    fold(tag)
 }
 
 #[expect(clippy::expect_used, reason = "a constant that a test compiles")]

@@ -9,7 +9,7 @@ use std::{
 use bson::{Bson, oid::ObjectId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Post, Session, User};
+use crate::{Comment, Post, Session, User};
 
 /// The identifier of a `T`: a MongoDB `ObjectId` that cannot be taken for the
 /// identifier of anything else.
@@ -24,6 +24,8 @@ pub struct Id<T> {
 pub type UserId = Id<User>;
 /// Identifies a post.
 pub type PostId = Id<Post>;
+/// Identifies a comment.
+pub type CommentId = Id<Comment>;
 /// Identifies a login of an account on one device.
 pub type SessionId = Id<Session>;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
-    Id, PostId, Timestamp, UserId,
+    CommentId, Id, PostId, Timestamp, UserId,
     lenient::whole_number,
     rules::{RuleViolation, violation},
 };
@@ -68,6 +68,27 @@ impl<'de> Deserialize<'de> for Reaction {
     }
 }
 
+/// Anything that can be liked. There is no value of it: it tells [`LikedId`]
+/// from other ids.
+#[derive(Debug)]
+pub enum Likable {}
+
+/// Identifies what is liked, whatever it is. No two things have the same id, so
+/// that what somebody thinks of a thing is found without knowing its [`LikeType`].
+pub type LikedId = Id<Likable>;
+
+impl From<PostId> for LikedId {
+    fn from(id: PostId) -> Self {
+        id.oid().into()
+    }
+}
+
+impl From<CommentId> for LikedId {
+    fn from(id: CommentId) -> Self {
+        id.oid().into()
+    }
+}
+
 /// What a like is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,6 +98,8 @@ pub enum LikeType {
     Post,
     /// A reel.
     Reel,
+    /// A comment.
+    Comment,
 }
 
 impl From<LikeType> for Bson {
@@ -85,14 +108,15 @@ impl From<LikeType> for Bson {
             match kind {
                 LikeType::Post => "post",
                 LikeType::Reel => "reel",
+                LikeType::Comment => "comment",
             }
             .to_owned(),
         )
     }
 }
 
-/// Somebody likes a post: a document of `likes`, with the predecessor's field
-/// names. Likes of other types lie in the same collection and belong to others.
+/// Somebody likes something: a document of `likes`, with the predecessor's field
+/// names. Likes of reels lie in the same collection and belong to others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Like {
     /// The like.
@@ -100,9 +124,10 @@ pub struct Like {
     pub id: Id<Like>,
     /// Who likes.
     pub user_id: UserId,
-    /// What is liked.
-    pub post_id: PostId,
-    /// Always [`LikeType::Post`] for a post.
+    /// What is liked. The field has its name from the time when that was a post.
+    #[serde(rename = "post_id")]
+    pub liked_id: LikedId,
+    /// What that is.
     #[serde(rename = "type", default)]
     pub kind: LikeType,
     /// Since when; absent in some old documents, then read from `_id`.
@@ -145,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_type_is_looked_for_as_it_is_stored() {
-        for kind in [LikeType::Post, LikeType::Reel] {
+        for kind in [LikeType::Post, LikeType::Reel, LikeType::Comment] {
             let stored = bson::serialize_to_bson(&kind).unwrap();
             assert_eq!(Bson::from(kind), stored);
         }

@@ -67,6 +67,17 @@ pub enum BlockKind {
     Mute,
 }
 
+impl From<BlockKind> for Bson {
+    /// As it is stored, for filters.
+    fn from(kind: BlockKind) -> Self {
+        let word = match kind {
+            BlockKind::Block => "block",
+            BlockKind::Mute => "mute",
+        };
+        Self::String(word.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +89,9 @@ mod tests {
                 bson::serialize_to_bson(&status).unwrap(),
                 Bson::from(status)
             );
+        }
+        for kind in [BlockKind::Block, BlockKind::Mute] {
+            assert_eq!(bson::serialize_to_bson(&kind).unwrap(), Bson::from(kind));
         }
     }
 }

@@ -78,12 +78,28 @@ pub struct User {
     /// `email`, lowercased: unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_lower: Option<String>,
+    /// The words of its names, folded, by which the account is found.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub search_words: Vec<String>,
     /// Tokens issued before this moment are dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_valid_after: Option<Timestamp>,
     /// When anything in the document last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
+    /// When a login last began. Written in the transaction of every login, so
+    /// that one cannot slip by a change that ends all logins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login_at: Option<Timestamp>,
+    /// When the person showed that mail to the address arrives, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified_at: Option<Timestamp>,
+    /// When its owner deleted the account, while it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// When the erasure of a deleted account began: nothing brings it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure_began_at: Option<Timestamp>,
 }
 
 impl User {

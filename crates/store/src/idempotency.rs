@@ -137,6 +137,18 @@ impl IdempotencyRecords {
         self.store.run(operation, find).await
     }
 
+    /// Forgets what `user_id` was answered.
+    pub async fn forget(&self, user_id: UserId) -> Result<(), StoreError> {
+        let records = self.records.clone();
+        let operation = Operation {
+            collection: self.name,
+            name: "forget",
+        };
+        let forget = async move { records.delete_many(doc! { "user_id": user_id }).await };
+        self.store.run(operation, forget).await?;
+        Ok(())
+    }
+
     /// Keeps an answer, in the transaction of `session`.
     pub async fn insert(
         &self,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::{SessionId, UserId};
+use domain::{SessionId, UserId, search_words};
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use runtime::{Clock, SystemClock};
 
@@ -29,9 +29,11 @@ impl Deployment {
             for field in ["username", "username_lower"] {
                 account.insert(field, &person.username);
             }
+            account.insert("search_words", search_words(&person.username));
             for field in ["email", "email_lower"] {
                 account.insert(field, &person.email);
             }
+            account.insert("search_words", search_words(&person.username));
             session.insert("_id", session_id);
             session.insert("user_id", user_id);
             accounts.push(account);

@@ -1,10 +1,15 @@
-use std::{ffi::OsString, net::SocketAddr, time::Duration};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use runtime::settings;
 use secrecy::{ExposeSecret, SecretString};
 use tokens::Signer;
 
-use crate::{Sandbox, Service, reserve_port};
+use crate::{MailFolder, Sandbox, Service, reserve_port};
 
 /// What the services of one deployment share: databases, secrets, and
 /// settings that suit tests.
@@ -13,6 +18,10 @@ pub struct Deployment {
     amqp_url: String,
     credential: SecretString,
     signing_key: SecretString,
+    mail: MailFolder,
+    /// Where the first posts answers: auth is told before it starts.
+    posts_grpc: SocketAddr,
+    has_posts: AtomicBool,
     settings: Vec<(String, String)>,
 }
 
@@ -26,6 +35,9 @@ impl Deployment {
             amqp_url,
             credential: format!("test-credential-{}", uuid::Uuid::now_v7().simple()).into(),
             signing_key: tokens::generate_key_pem().expect("a signing key"),
+            mail: MailFolder::create(),
+            posts_grpc: reserve_address().await,
+            has_posts: AtomicBool::new(false),
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
@@ -56,6 +68,12 @@ impl Deployment {
     #[must_use]
     pub fn signing_key(&self) -> &SecretString {
         &self.signing_key
+    }
+
+    /// What auth has mailed.
+    #[must_use]
+    pub fn mail(&self) -> &MailFolder {
+        &self.mail
     }
 
     /// Signs tokens as auth does: for forging.
@@ -90,8 +108,11 @@ impl Deployment {
 
     /// Starts the real `posts`, which asks `auth`, and waits until it is ready.
     pub async fn start_posts(&self, auth: &Service) -> Service {
-        let auth = [auth_grpc_url(auth.grpc)];
-        self.start_service("posts", &auth).await
+        let mut settings = vec![auth_grpc_url(auth.grpc)];
+        if !self.has_posts.swap(true, Ordering::Relaxed) {
+            settings.push(("grpc-addr".to_owned(), self.posts_grpc.to_string()));
+        }
+        self.start_service("posts", &settings).await
     }
 
     /// Starts the real `worker`, which hands likes to the first posts among
@@ -112,8 +133,13 @@ impl Deployment {
     }
 
     async fn start_service(&self, name: &'static str, more: &[(String, String)]) -> Service {
-        let address = async || SocketAddr::from(([127, 0, 0, 1], reserve_port().await));
-        let [http, grpc, admin] = [address().await, address().await, address().await];
+        let http = reserve_address().await;
+        let admin = reserve_address().await;
+        let wanted = more.iter().find(|(flag, _)| flag == "grpc-addr");
+        let grpc = match wanted {
+            Some((_, address)) => address.parse().expect("an address"),
+            None => reserve_address().await,
+        };
         let mut settings = more.to_vec();
         for (flag, port) in [
             ("http-addr", http),
@@ -183,6 +209,10 @@ impl Deployment {
                 self.signing_key.expose_secret().to_owned(),
             ),
             ("rate-limit-policy", "local".to_owned()),
+            ("mail-url", self.mail.url()),
+            ("mail-from", "Anufy <noreply@anufy.example>".to_owned()),
+            ("app-url", "https://anufy.example".to_owned()),
+            ("posts-grpc-url", format!("http://{}", self.posts_grpc)),
         ];
         let mut all: Vec<(String, String)> = Vec::new();
         let own = own.map(|(name, value)| (name.to_owned(), value));
@@ -226,6 +256,10 @@ pub(crate) fn auth_grpc_url(grpc: SocketAddr) -> (String, String) {
 /// The setting of whoever asks posts.
 pub(crate) fn posts_grpc_url(grpc: SocketAddr) -> (String, String) {
     ("posts-grpc-url".to_owned(), format!("http://{grpc}"))
+}
+
+async fn reserve_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], reserve_port().await))
 }
 
 #[derive(clap::Parser)]

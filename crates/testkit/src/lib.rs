@@ -18,6 +18,8 @@
 )]
 
 mod address;
+#[cfg(feature = "stack")]
+mod administrator;
 mod chaos;
 #[cfg(feature = "stack")]
 mod crowd;
@@ -25,11 +27,16 @@ mod crowd;
 mod deployment;
 mod explain;
 mod http;
+#[cfg(feature = "stack")]
+mod mailbox;
 mod metrics;
+#[cfg(feature = "stack")]
+mod notifications;
 mod otlp;
 mod own_servers;
 #[cfg(feature = "stack")]
 mod planted;
+mod predecessor;
 mod process;
 mod sandbox;
 #[cfg(feature = "stack")]
@@ -42,13 +49,20 @@ mod vhost;
 mod wait;
 mod wiretap;
 
+#[cfg(feature = "stack")]
+pub use administrator::Administrator;
 pub use chaos::ChaosProxy;
 #[cfg(feature = "stack")]
 pub use deployment::Deployment;
 pub use http::{Client, HeaderMap, Method, Problem, Response, raw_request};
+#[cfg(feature = "stack")]
+pub use mailbox::{Letter, MailFolder};
 pub use metrics::Metrics;
+#[cfg(feature = "stack")]
+pub use notifications::Notifications;
 pub use otlp::{OtlpCollector, Span, SpanLink};
 pub use own_servers::{OwnServers, Queue, Server};
+pub use predecessor::predecessor_token;
 pub use process::Process;
 pub use sandbox::{Sandbox, reserve_port};
 #[cfg(feature = "stack")]

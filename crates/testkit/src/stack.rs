@@ -1,4 +1,4 @@
-mod planted;
+mod moderated;
 mod running;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -6,10 +6,11 @@ use std::{net::SocketAddr, sync::Arc};
 use runtime::{Clock, ManualClock, Shutdown};
 use secrecy::{ExposeSecret, SecretString};
 use tokens::Signer;
+use tokio::sync::OnceCell;
 
 use self::running::{Addresses, Running, log_if_asked, no_metrics, wait_ready};
 use crate::{
-    Client, Sandbox, User,
+    Administrator, Client, MailFolder, Sandbox, User,
     deployment::{Deployment, auth_grpc_url, posts_grpc_url, upstreams},
 };
 
@@ -26,6 +27,7 @@ pub struct Stack {
     posts_addresses: Addresses,
     gateway_address: Option<SocketAddr>,
     clock: ManualClock,
+    administrator: OnceCell<Administrator>,
     // Dropped last: the services write to it until they are gone.
     deployment: Deployment,
 }
@@ -72,6 +74,20 @@ impl StackBuilder {
         self.setting("rate-limit-policy", "production")
     }
 
+    /// Services wait for each other for as long as a small machine takes under
+    /// many requests at once.
+    pub fn patient(mut self) -> Self {
+        for name in [
+            "auth-timeout",
+            "mongodb-timeout",
+            "password-wait",
+            "posts-timeout",
+        ] {
+            self = self.setting(name, "18s");
+        }
+        self.setting("redis-timeout", "5s")
+    }
+
     /// A setting by the name of its flag without the dashes: `token-lifetime`.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -80,6 +96,11 @@ impl StackBuilder {
 
     /// Starts everything; it answers when this returns.
     pub async fn start(self) -> Stack {
+        // Large: it holds the beginnings of every service.
+        Box::pin(self.start_all()).await
+    }
+
+    async fn start_all(self) -> Stack {
         log_if_asked();
         let has = |service| !self.absent.contains(&service);
         let sandbox = if self.has_outages {
@@ -91,7 +112,8 @@ impl StackBuilder {
         for (name, value) in self.settings {
             deployment.set(&name, value);
         }
-        deployment.migrate_auth().await;
+        // Boxed, as it is a part of every test.
+        Box::pin(deployment.migrate_auth()).await;
         let mut stack = Stack {
             auth: None,
             posts: None,
@@ -101,11 +123,12 @@ impl StackBuilder {
             posts_addresses: Addresses::reserve().await,
             gateway_address: None,
             clock: ManualClock::default(),
+            administrator: OnceCell::new(),
             deployment,
         };
         stack.start_auth().await;
         if has("posts") {
-            stack.deployment.migrate_posts().await;
+            Box::pin(stack.deployment.migrate_posts()).await;
             stack.start_posts().await;
         }
         if has("worker") {
@@ -137,7 +160,9 @@ impl Stack {
     pub async fn start_auth(&mut self) {
         assert!(self.auth.is_none(), "auth runs already");
         let Addresses { http, grpc } = self.auth_addresses;
-        let settings = self.deployment.parse(&self.auth_addresses.settings());
+        let mut flags = self.auth_addresses.settings();
+        flags.push(posts_grpc_url(self.posts_addresses.grpc));
+        let settings = self.deployment.parse(&flags);
         let shutdown = Shutdown::new();
         let app = auth::App::build(
             settings,
@@ -310,6 +335,12 @@ impl Stack {
         self.sandbox().redis()
     }
 
+    /// What auth has mailed.
+    #[must_use]
+    pub fn mail(&self) -> &MailFolder {
+        self.deployment.mail()
+    }
+
     /// The secret between services.
     #[must_use]
     pub fn credential(&self) -> &SecretString {
@@ -359,6 +390,11 @@ impl Stack {
     /// a username that nobody else has.
     pub async fn user(&self, name: &str) -> User {
         User::register(&self.anonymous(), name).await
+    }
+
+    /// `size` people like `model`; see [`Deployment::crowd`].
+    pub async fn crowd(&self, model: &User, size: usize) -> Vec<User> {
+        self.deployment.crowd(model, size).await
     }
 }
 

@@ -1,3 +1,6 @@
+mod posts;
+mod relations;
+
 use std::ops::Deref;
 
 use domain::UserId;
@@ -36,9 +39,14 @@ impl User {
     /// Logs in once more, as on another device.
     pub async fn log_in_again(&self) -> Self {
         let body = json!({ "email": self.email, "password": self.password });
-        let door = self.client.clone().without_token();
-        let answer = door.post("/api/auth/login", &body).await.expect(200);
-        Self::from_login(&door, &body, &answer)
+        Self::log_in(&self.client.clone().without_token(), &body).await
+    }
+
+    /// Logs in through `door` with the `email` and `password` in `body`.
+    pub(crate) async fn log_in(door: &Client, body: &Value) -> Self {
+        let login = json!({ "email": body["email"], "password": body["password"] });
+        let answer = door.post("/api/auth/login", &login).await.expect(200);
+        Self::from_login(door, body, &answer)
     }
 
     fn from_login(door: &Client, body: &Value, answer: &Value) -> Self {
@@ -102,9 +110,7 @@ impl User {
 
     /// The first page of the own feed.
     pub async fn feed(&self) -> Vec<Value> {
-        let page = self.get("/api/posts/feed").await.expect(200);
-        let items = page["items"].as_array();
-        items.unwrap_or_else(|| panic!("{page}")).clone()
+        self.list("/api/posts/feed").await
     }
 
     /// This person at another door of the same deployment.

@@ -24,17 +24,6 @@ pub enum TokenError {
     UnknownKey,
 }
 
-impl TokenError {
-    /// The stable word for clients.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Expired => "token_expired",
-            Self::Invalid | Self::UnknownKey => "token_invalid",
-        }
-    }
-}
-
 /// A key set that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidKeySet {

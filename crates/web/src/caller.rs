@@ -4,11 +4,11 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data};
-use domain::{ErrorKind, SessionId, UserId};
+use domain::{SessionId, UserId};
 use runtime::Clock;
 use tokens::{TokenError, Verifier};
 
-use crate::ApiError;
+use crate::{ApiError, Code};
 
 /// Verifies who calls. Put one into the application data of a service.
 pub struct Authenticator {
@@ -46,8 +46,6 @@ impl FromRequest for Caller {
 }
 
 fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
-    let unauthenticated =
-        |code, detail: &str| ApiError::new(ErrorKind::Unauthenticated, code, detail);
     let token = request
         .headers()
         .get(AUTHORIZATION)
@@ -55,26 +53,20 @@ fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
-        .ok_or_else(|| unauthenticated("missing_token", "a bearer token is required"))?;
-    let authenticator = request.app_data::<Data<Authenticator>>().ok_or_else(|| {
-        ApiError::new(
-            ErrorKind::Internal,
-            "internal",
-            "the request could not be handled",
-        )
-    })?;
+        .ok_or_else(|| ApiError::of(Code::MissingToken))?;
+    let authenticator = request.app_data::<Data<Authenticator>>();
+    let authenticator = authenticator.ok_or_else(|| ApiError::of(Code::Internal))?;
     // Not the client's fault: a 401 would make it throw its token away.
     if !authenticator.verifier.has_keys() {
-        return Err(ApiError::new(
-            ErrorKind::Unavailable,
-            "unavailable",
-            "tokens cannot be checked for the moment",
-        ));
+        return Err(ApiError::of(Code::Unavailable));
     }
     let access = authenticator
         .verifier
         .verify(token, authenticator.clock.now())
-        .map_err(|error: TokenError| unauthenticated(error.code(), &error.to_string()))?;
+        .map_err(|error| match error {
+            TokenError::Expired => ApiError::of(Code::TokenExpired),
+            TokenError::Invalid | TokenError::UnknownKey => ApiError::of(Code::TokenInvalid),
+        })?;
     tracing::Span::current().record("user.id", tracing::field::display(access.user_id));
     Ok(Caller {
         user_id: access.user_id,

@@ -2,10 +2,9 @@ use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use contracts::rpc::{CREDENTIAL_HEADER, credential_matches};
-use domain::ErrorKind;
 use secrecy::SecretString;
 
-use crate::ApiError;
+use crate::{ApiError, Code};
 
 /// Refuses whoever is not a service of this deployment.
 #[derive(Clone)]
@@ -17,10 +16,6 @@ impl Gate {
         if presented.is_some_and(|value| credential_matches(&self.0, value.as_bytes())) {
             return Ok(());
         }
-        Err(ApiError::new(
-            ErrorKind::Unauthenticated,
-            "service_credential_required",
-            "this address serves the gateway only",
-        ))
+        Err(ApiError::of(Code::ServiceCredentialRequired))
     }
 }

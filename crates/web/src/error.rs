@@ -9,19 +9,26 @@ use actix_web::{
 };
 use domain::ErrorKind;
 
-use crate::problem::{FieldError, Problem};
+use crate::{
+    Code, CodeRow,
+    problem::{FieldError, Problem},
+};
 
 /// What a service's error tells the outside. `Display` and `source` of the
 /// error are for the log; clients see only this.
 pub trait Failure: std::error::Error + Send + Sync + 'static {
+    /// What clients learn.
+    fn row(&self) -> CodeRow;
+
     /// Decides the status.
-    fn kind(&self) -> ErrorKind;
+    fn kind(&self) -> ErrorKind {
+        self.row().kind
+    }
 
     /// The stable word for clients.
-    fn code(&self) -> &'static str;
-
-    /// What clients may read.
-    fn public_message(&self) -> String;
+    fn code(&self) -> &'static str {
+        self.row().code
+    }
 
     /// The fields that are wrong, if it is about fields.
     fn fields(&self) -> Vec<FieldError> {
@@ -44,28 +51,35 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
     pub(crate) code: &'static str,
-    pub(crate) detail: String,
+    pub(crate) detail: &'static str,
     pub(crate) fields: Vec<FieldError>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl ApiError {
-    /// A refusal of `kind` with the status that the kind stands for.
+    /// One of the refusals that any service may give.
     #[must_use]
-    pub fn new(kind: ErrorKind, code: &'static str, detail: impl Into<String>) -> Self {
-        let status = Problem::status_of(kind.http_status());
-        Self::titled(status, kind.title(), code, detail.into()).with_kind_headers(kind)
+    pub fn of(code: Code) -> Self {
+        Self::of_row(code.row())
     }
 
-    /// A refusal with a status of HTTP's own (400, 405, 413, 415).
-    #[must_use]
-    pub fn with_status(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let title = status.canonical_reason().unwrap_or("Error");
-        Self::titled(status, title, code, detail.into())
+    fn of_row(row: CodeRow) -> Self {
+        let (kind, status) = (row.kind, Problem::status_of(row.status));
+        let title = if row.status == kind.http_status() {
+            kind.title()
+        } else {
+            status.canonical_reason().unwrap_or("Error")
+        };
+        Self::titled(status, title, row.code, row.meaning).with_kind_headers(kind)
     }
 
-    fn titled(status: StatusCode, title: &'static str, code: &'static str, detail: String) -> Self {
+    fn titled(
+        status: StatusCode,
+        title: &'static str,
+        code: &'static str,
+        detail: &'static str,
+    ) -> Self {
         Self(Box::new(Refusal {
             status,
             title,
@@ -80,11 +94,7 @@ impl ApiError {
     /// A 422 that names the fields.
     #[must_use]
     pub fn validation(fields: Vec<FieldError>) -> Self {
-        let mut error = Self::new(
-            ErrorKind::Invalid,
-            "validation_failed",
-            "the request breaks the rules of its fields",
-        );
+        let mut error = Self::of(Code::ValidationFailed);
         error.0.fields = fields;
         error
     }
@@ -122,7 +132,7 @@ impl ApiError {
 
 impl<F: Failure> From<F> for ApiError {
     fn from(failure: F) -> Self {
-        let mut error = Self::new(failure.kind(), failure.code(), failure.public_message());
+        let mut error = Self::of_row(failure.row());
         error.0.fields = failure.fields();
         if let Some(wait) = failure.retry_after() {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

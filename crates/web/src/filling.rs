@@ -12,7 +12,7 @@ pub struct Filling<P, T> {
     has_more: bool,
 }
 
-impl<P: Copy, T> Filling<P, T> {
+impl<P: Clone, T> Filling<P, T> {
     /// A page that is empty so far.
     #[must_use]
     pub fn new(paging: &Paging<P>) -> Self {
@@ -49,10 +49,21 @@ impl<P: Copy, T> Filling<P, T> {
         self.has_more
     }
 
+    /// The items of a page that ends at `place`, full or not: enough was looked
+    /// at for one request, and the next one goes on there.
+    #[must_use]
+    pub fn pause(self, place: P) -> (Vec<T>, Option<P>) {
+        if self.has_more {
+            return self.finish();
+        }
+        let (items, _) = self.finish();
+        (items, Some(place))
+    }
+
     /// The items, and where it goes on, if it does.
     #[must_use]
     pub fn finish(self) -> (Vec<T>, Option<P>) {
-        let last = self.items.last().map(|(place, _)| *place);
+        let last = self.items.last().map(|(place, _)| place.clone());
         let next = last.filter(|_| self.has_more);
         (self.items.into_iter().map(|(_, item)| item).collect(), next)
     }

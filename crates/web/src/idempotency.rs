@@ -1,11 +1,11 @@
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::StatusCode};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::ApiError;
+use crate::{ApiError, Code};
 
 const HEADER: &str = "idempotency-key";
 /// Longest key, in bytes.
@@ -37,15 +37,7 @@ impl FromRequest for IdempotencyKey {
             },
             (Some(_), Some(_)) => Err(()),
         };
-        ready(key.map_err(|()| {
-            ApiError::with_status(
-                StatusCode::BAD_REQUEST,
-                "invalid_idempotency_key",
-                format!(
-                    "an idempotency key is 1 to {KEY_MAX} visible ASCII characters, given once"
-                ),
-            )
-        }))
+        ready(key.map_err(|()| ApiError::of(Code::InvalidIdempotencyKey)))
     }
 }
 

@@ -1,16 +1,13 @@
 use std::{future::Future, ops::Deref, pin::Pin};
 
 use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
-    http::{StatusCode, header::CONTENT_TYPE},
-    web::BytesMut,
+    FromRequest, HttpRequest, dev::Payload, http::header::CONTENT_TYPE, web::BytesMut,
 };
 use futures_util::StreamExt;
 use garde::Validate;
 use serde::de::DeserializeOwned;
 
-use crate::{ApiError, FieldError, Object};
+use crate::{ApiError, Code, FieldError, Object};
 
 /// Largest JSON body, in bytes (what Express allows by default).
 pub const JSON_LIMIT: usize = 100 * 1024;
@@ -80,11 +77,7 @@ fn must_be_json(is_json: bool) -> Result<(), ApiError> {
     if is_json {
         return Ok(());
     }
-    Err(ApiError::with_status(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        "the body must be application/json",
-    ))
+    Err(ApiError::of(Code::UnsupportedMediaType))
 }
 
 fn validated<T>(body: &[u8]) -> Result<T, ApiError>
@@ -117,19 +110,9 @@ fn has_json_content_type(request: &HttpRequest) -> bool {
 async fn read(mut payload: Payload) -> Result<BytesMut, ApiError> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_disconnected| {
-            ApiError::with_status(
-                StatusCode::BAD_REQUEST,
-                "incomplete_body",
-                "the body ended before it was complete",
-            )
-        })?;
+        let chunk = chunk.map_err(|_disconnected| ApiError::of(Code::IncompleteBody))?;
         if body.len() + chunk.len() > JSON_LIMIT {
-            return Err(ApiError::with_status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                format!("the body must be at most {JSON_LIMIT} bytes"),
-            ));
+            return Err(ApiError::of(Code::PayloadTooLarge));
         }
         body.extend_from_slice(&chunk);
     }
@@ -137,13 +120,7 @@ async fn read(mut payload: Payload) -> Result<BytesMut, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let malformed = || {
-        ApiError::with_status(
-            StatusCode::BAD_REQUEST,
-            "malformed_json",
-            "the body is not JSON",
-        )
-    };
+    let malformed = || ApiError::of(Code::MalformedJson);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();

@@ -6,6 +6,7 @@
 //! documents (RFC 9457) for every refusal, weak entity tags, and the drain.
 
 mod caller;
+mod code;
 mod credential;
 mod error;
 mod etag;
@@ -18,11 +19,14 @@ mod observe;
 mod paging;
 mod paths;
 mod problem;
+mod query;
 mod routes;
+mod search_text;
 mod server;
 
 pub use actix_web;
 pub use caller::{Authenticator, Caller};
+pub use code::{Code, CodeRow};
 pub use error::{ApiError, Failure};
 pub use faults::Faults;
 pub use filling::Filling;
@@ -31,5 +35,7 @@ pub use json::{JSON_LIMIT, OptionalJson, ValidJson};
 pub use object::{Object, given};
 pub use paging::{DEPTH_MAX, LIMIT_DEFAULT, LIMIT_MAX, ListView, Paging, Start};
 pub use problem::{FieldError, Problem};
+pub use query::Parameters;
 pub use routes::{Access, RouteInfo, Routes};
+pub use search_text::{SEARCH_TEXT_MAX, SearchText};
 pub use server::HttpServer;

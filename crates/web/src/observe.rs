@@ -17,7 +17,7 @@ use runtime::Readiness;
 use telemetry::{adopt_parent, current_trace_id, method_label};
 use tracing::{Instrument, Span, field};
 
-use crate::{ApiError, Problem, RouteInfo, credential::Gate, etag, paths::Words};
+use crate::{ApiError, Code, Problem, RouteInfo, credential::Gate, etag, paths::Words};
 
 /// Where a service answers whether it takes work, without a credential.
 pub(crate) const READY_PATH: &str = "/readyz";
@@ -201,7 +201,7 @@ fn explain(request: &HttpRequest, response: &HttpResponse) -> HttpResponse {
         title: refusal.title,
         status: refusal.status.as_u16(),
         code: refusal.code,
-        detail: &refusal.detail,
+        detail: refusal.detail,
         instance: request.path(),
         request_id,
         errors: &refusal.fields,
@@ -211,16 +211,8 @@ fn explain(request: &HttpRequest, response: &HttpResponse) -> HttpResponse {
 
 fn foreign_refusal(status: StatusCode) -> ApiError {
     match status {
-        StatusCode::NOT_FOUND => {
-            ApiError::with_status(status, "not_found", "there is nothing at this path")
-        }
-        status if status.is_client_error() => {
-            ApiError::with_status(status, "bad_request", "the request cannot be read")
-        }
-        _ => ApiError::with_status(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the request could not be handled",
-        ),
+        StatusCode::NOT_FOUND => ApiError::of(Code::NotFound),
+        status if status.is_client_error() => ApiError::of(Code::BadRequest),
+        _ => ApiError::of(Code::Internal),
     }
 }

@@ -1,10 +1,10 @@
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::StatusCode, web::Query};
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{ApiError, FieldError};
+use crate::{ApiError, Code, FieldError, query};
 
 /// Items of a page when the client does not say.
 pub const LIMIT_DEFAULT: usize = 20;
@@ -73,9 +73,8 @@ impl<C: DeserializeOwned> FromRequest for Paging<C> {
     }
 }
 
-fn parse<C: DeserializeOwned>(query: &str) -> Result<Paging<C>, ApiError> {
-    let malformed = |_error| refuse("invalid_query", "the query cannot be read");
-    let Query(parameters) = Query::<Parameters>::from_query(query).map_err(malformed)?;
+fn parse<C: DeserializeOwned>(text: &str) -> Result<Paging<C>, ApiError> {
+    let parameters: Parameters = query::read(text)?;
     let mut faults = Vec::new();
     let limit = number(parameters.limit.as_deref()).unwrap_or(Some(LIMIT_DEFAULT));
     let limit = limit.filter(|limit| (1..=LIMIT_MAX).contains(limit));
@@ -89,18 +88,11 @@ fn parse<C: DeserializeOwned>(query: &str) -> Result<Paging<C>, ApiError> {
     }
     let start = match (parameters.page, parameters.cursor) {
         (Some(_), Some(_)) => {
-            let detail = "page and cursor cannot be used together";
-            return Err(refuse("page_and_cursor", detail));
+            return Err(ApiError::of(Code::PageAndCursor));
         }
         (None, Some(cursor)) => {
             let position = decode(&cursor);
-            let refused = || {
-                refuse(
-                    "invalid_cursor",
-                    "this cursor was not given out by this list",
-                )
-            };
-            Start::After(position.ok_or_else(refused)?)
+            Start::After(position.ok_or_else(|| ApiError::of(Code::InvalidCursor))?)
         }
         (_, None) => Start::Page(page.unwrap_or(1)),
     };
@@ -126,10 +118,6 @@ fn fault(field: &str, message: String) -> FieldError {
         field: field.to_owned(),
         message,
     }
-}
-
-fn refuse(code: &'static str, detail: &str) -> ApiError {
-    ApiError::with_status(StatusCode::BAD_REQUEST, code, detail)
 }
 
 fn decode<C: DeserializeOwned>(cursor: &str) -> Option<C> {

@@ -3,13 +3,13 @@ use std::collections::BTreeSet;
 use actix_web::{
     FromRequest, Handler, Responder, Route, guard,
     http::{
-        Method, StatusCode,
+        Method,
         header::{ALLOW, HeaderValue},
     },
     web,
 };
 
-use crate::ApiError;
+use crate::{ApiError, Code};
 
 /// Who may call an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub enum Access {
     Public,
     /// Whoever shows a valid token.
     Account,
+    /// Whoever shows a valid token of a moderator or administrator, which the
+    /// operation looks up: a token does not tell.
+    Moderator,
 }
 
 /// An operation as it is registered, for tests that must know them all.
@@ -123,11 +126,7 @@ impl Routes {
             }
             let allow = HeaderValue::from_str(&allowed.join(", ")).ok();
             let refuse = move || {
-                let mut error = ApiError::with_status(
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "method_not_allowed",
-                    "the path exists, but not for this method",
-                );
+                let mut error = ApiError::of(Code::MethodNotAllowed);
                 if let Some(allow) = &allow {
                     error = error.header(ALLOW, allow.clone());
                 }

@@ -15,7 +15,7 @@ use runtime::{Readiness, Shutdown, admin, settings::LifecycleSettings};
 use secrecy::SecretString;
 
 use crate::{
-    ApiError, Authenticator, Routes,
+    ApiError, Authenticator, Code, Routes,
     credential::Gate,
     observe::{READY_PATH, Surroundings, observe},
     paths::Words,
@@ -119,9 +119,5 @@ async fn ready(readiness: Data<Readiness>) -> HttpResponse {
 }
 
 async fn nothing_here() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::with_status(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "there is nothing at this path",
-    ))
+    Err(ApiError::of(Code::NotFound))
 }

@@ -14,7 +14,7 @@ use testkit::{Client, Method};
 use tokens::{Signer, Verifier, generate_key_pem};
 use web::{
     Access::{Account, Public},
-    ApiError, Authenticator, Caller, Failure, HttpServer, OptionalJson, Routes, ValidJson,
+    ApiError, Authenticator, Caller, CodeRow, Failure, HttpServer, OptionalJson, Routes, ValidJson,
     actix_web::{self, HttpResponse, web::Data},
 };
 
@@ -42,16 +42,8 @@ struct Rest {
 struct Broken;
 
 impl Failure for Broken {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Internal
-    }
-
-    fn code(&self) -> &'static str {
-        "internal"
-    }
-
-    fn public_message(&self) -> String {
-        "the request could not be handled".to_owned()
+    fn row(&self) -> CodeRow {
+        CodeRow::failed(ErrorKind::Internal)
     }
 }
 

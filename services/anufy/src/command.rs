@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use runtime::Shutdown;
 
 use crate::{
-    CountersSettings, DlqListSettings, DlqSettings,
+    AdminSettings, CountersSettings, DlqListSettings, DlqSettings, admin,
     dlq::{self, Fate},
     verify::Counters,
 };
@@ -14,12 +14,22 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "anufy", version)]
 pub enum Command {
+    /// Make administrators
+    #[command(subcommand)]
+    Admin(Admin),
     /// Compare what is stored with what it was made from
     #[command(subcommand)]
     Verify(Verify),
     /// Look through the dead letters: jobs and events that could not be handled
     #[command(subcommand)]
     Dlq(Dlq),
+}
+
+/// What can be done about administrators.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make an account that is an administrator, or raise the one that has the e-mail address
+    Create(Box<AdminSettings>),
 }
 
 /// What can be verified.
@@ -50,6 +60,7 @@ pub async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()>
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Admin(Admin::Create(settings)) => admin::create(&settings).await,
         Command::Verify(Verify::Counters(settings)) => {
             let report = Counters::connect(&settings)?.verify().await?;
             write!(io::stdout(), "{report}")?;

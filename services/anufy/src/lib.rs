@@ -1,9 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod command;
 mod dlq;
 mod settings;
 mod verify;
 
 pub use command::{Command, execute};
-pub use settings::{Chosen, CountersSettings, DlqListSettings, DlqSettings, OwnerSettings};
+pub use settings::{
+    AdminSettings, AuthSettings, Chosen, CountersSettings, DlqListSettings, DlqSettings,
+    OwnerSettings,
+};

@@ -1,22 +1,50 @@
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bus::AmqpSettings;
-use clap::Args;
+use clap::{Args, ValueHint};
 use contracts::rpc::parse_url;
 use runtime::settings::{ServiceCredentialSettings, parse_duration};
+
+/// Where the owner of accounts is.
+#[derive(Clone, Debug, Args)]
+pub struct AuthSettings {
+    /// Where auth answers gRPC, as `http://host:port`
+    #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
+    pub auth_grpc_url: String,
+    /// The credential of the deployment
+    #[command(flatten)]
+    pub credential: ServiceCredentialSettings,
+}
 
 /// Where the owners of the data are.
 #[derive(Clone, Debug, Args)]
 pub struct OwnerSettings {
-    /// Where auth answers gRPC, as `http://host:port`
-    #[arg(long, env = "AUTH_GRPC_URL", value_parser = parse_url)]
-    pub auth_grpc_url: String,
+    /// auth
+    #[command(flatten)]
+    pub auth: AuthSettings,
     /// Where posts answers gRPC, as `http://host:port`
     #[arg(long, env = "POSTS_GRPC_URL", value_parser = parse_url)]
     pub posts_grpc_url: String,
-    /// The credential of the deployment
+}
+
+/// Everything `anufy admin create` needs.
+#[derive(Clone, Debug, Args)]
+pub struct AdminSettings {
+    /// E-mail address of the administrator
+    #[arg(long)]
+    pub email: String,
+    /// Username of the administrator
+    #[arg(long)]
+    pub username: String,
+    /// Name of the administrator, as it is shown
+    #[arg(long)]
+    pub full_name: String,
+    /// File that the password is in; without it, it is asked for, or read from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// The owner of accounts
     #[command(flatten)]
-    pub credential: ServiceCredentialSettings,
+    pub auth: AuthSettings,
 }
 
 /// Everything `anufy verify counters` needs.

@@ -1,37 +1,30 @@
-//! Accounts: registration, the own profile, other people's.
+//! Accounts: the own profile, other people's.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bus::event_row;
 use contracts::events::v1::{UserChanged, event::Fact};
 use domain::{
-    BirthDate, Email, NotificationSettings, PrivacySettings, Timestamp, User, UserId, UserSettings,
-    Username, check_bio, check_full_name, check_media_url, check_password, visibility::Sight,
+    NotificationSettings, PrivacySettings, Timestamp, User, UserId, UserSettings, Username,
+    check_bio, check_full_name, check_media_url, visibility::Sight,
 };
 use futures_util::FutureExt;
 use mongodb::ClientSession;
 use runtime::Clock;
-use secrecy::{ExposeSecret, SecretString};
-use store::{Operation, Outbox};
+use store::{IdempotencyRecords, Operation, Outbox};
 use web::Faults;
 
 use crate::{
     AuthError,
     copies::Copies,
-    mongo::{UserChanges, taken},
+    mongo::{FollowSweeps, Mails, ReportStore, UserChanges, taken},
+    one_time_tokens::OneTimeTokens,
     passwords::Passwords,
+    posts::Posts,
     relations::{Related, Relations, active, viewer},
-    sessions::{Device, LoggedIn, Sessions},
+    sessions::Sessions,
+    user_search::account_words,
 };
-
-/// What a person fills in to register, not yet checked.
-pub(crate) struct Registration {
-    pub(crate) email: String,
-    pub(crate) password: SecretString,
-    pub(crate) username: String,
-    pub(crate) full_name: String,
-    pub(crate) dob: String,
-}
 
 /// What a person wants changed of their own account; `None` is left as it is.
 #[derive(Default)]
@@ -77,85 +70,22 @@ pub(crate) struct Accounts {
     pub(crate) relations: Relations,
     pub(crate) outbox: Outbox,
     pub(crate) copies: Copies,
+    pub(crate) sweeps: FollowSweeps,
     pub(crate) sessions: Sessions,
     pub(crate) passwords: Passwords,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) mails: Mails,
+    pub(crate) tokens: OneTimeTokens,
+    pub(crate) answers: IdempotencyRecords,
+    pub(crate) reports: ReportStore,
+    pub(crate) posts: Posts,
+    /// In full years.
     pub(crate) minimum_age: i16,
+    /// How long a deleted account can be had back.
+    pub(crate) deletion_grace: Duration,
 }
 
 impl Accounts {
-    /// Makes an account and logs it in, both or neither.
-    pub(crate) async fn register(
-        &self,
-        registration: Registration,
-        device: Device,
-    ) -> Result<LoggedIn, AuthError> {
-        let now = self.clock.now();
-        let checked = self.check(&registration, now)?;
-        let hash = self.passwords.hash(registration.password).await?;
-        let user = User {
-            id: UserId::generate(),
-            username_lower: Some(checked.username.as_str().to_owned()),
-            username: checked.username.as_str().to_owned(),
-            email_lower: Some(checked.email.folded()),
-            email: Some(checked.email.as_str().to_owned()),
-            password: Some(hash),
-            full_name: registration.full_name.trim().to_owned(),
-            bio: String::new(),
-            avatar_url: None,
-            is_verified: false,
-            is_shadow_banned: false,
-            followers_count: 0,
-            following_count: 0,
-            posts_count: 0,
-            posts_count_version: 0,
-            settings: UserSettings::default(),
-            created_at: Some(now),
-            dob: Some(checked.dob.midnight()),
-            role: domain::Role::default(),
-            is_private: false,
-            status: domain::UserStatus::default(),
-            tokens_valid_after: None,
-            updated_at: Some(now),
-        };
-        let session = self.sessions.begin(user.id, device, now);
-        self.relations
-            .users
-            .insert_with_session(&user, &session)
-            .await?;
-        self.sessions.logged_in(user, &session)
-    }
-
-    fn check(
-        &self,
-        registration: &Registration,
-        now: Timestamp,
-    ) -> Result<CheckedRegistration, AuthError> {
-        let mut faults = Faults::default();
-        let email = faults.note("email", Email::parse(&registration.email));
-        let username = faults.note("username", Username::parse(&registration.username));
-        faults.note(
-            "password",
-            check_password(registration.password.expose_secret()),
-        );
-        faults.note("full_name", check_full_name(&registration.full_name));
-        let dob = faults.note("dob", BirthDate::parse(&registration.dob, now));
-        if dob.is_some_and(|dob| dob.age(now) < self.minimum_age) {
-            let message = format!("you must be at least {} years old", self.minimum_age);
-            faults.add("dob", message);
-        }
-        match (email, username, dob) {
-            (Some(email), Some(username), Some(dob)) if faults.is_empty() => {
-                Ok(CheckedRegistration {
-                    email,
-                    username,
-                    dob,
-                })
-            }
-            _ => Err(AuthError::InvalidFields(faults.0)),
-        }
-    }
-
     /// The caller's own account.
     pub(crate) async fn own(&self, user_id: UserId) -> Result<User, AuthError> {
         active(self.relations.own(user_id).await?)
@@ -196,6 +126,7 @@ impl Accounts {
         });
         let user = change.await.map_err(taken)?;
         self.outbox.wake();
+        self.sweeps.wake();
         self.copies.forget_user(user_id).await;
         user.ok_or(AuthError::UserNotFound)
     }
@@ -207,7 +138,7 @@ impl Accounts {
         changes: UserChanges,
         now: Timestamp,
     ) -> mongodb::error::Result<Option<User>> {
-        let standing_changed = changes.is_private.is_some();
+        let (is_private, standing_changed) = (changes.is_private, changes.is_private.is_some());
         let change = self
             .relations
             .users
@@ -215,6 +146,17 @@ impl Accounts {
         let Some(mut user) = change.await? else {
             return Ok(None);
         };
+        match is_private {
+            Some(true) => self.sweeps.end(&mut *session, user_id).await?,
+            Some(false) => self.sweeps.begin(&mut *session, user_id).await?,
+            None => {}
+        }
+        let words = account_words(&user.username, &user.full_name);
+        if words != user.search_words {
+            let users = &self.relations.users;
+            users.set_words(&mut *session, user_id, &words).await?;
+            user.search_words = words;
+        }
         let fact = Fact::UserChanged(UserChanged {
             user_id: user_id.to_string(),
             standing_changed,
@@ -225,12 +167,6 @@ impl Accounts {
         self.relations.complete_own(session, &mut user).await?;
         Ok(Some(user))
     }
-}
-
-struct CheckedRegistration {
-    email: Email,
-    username: Username,
-    dob: BirthDate,
 }
 
 fn checked_changes(user: &User, change: ProfileChange) -> Result<UserChanges, AuthError> {

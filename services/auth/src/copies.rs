@@ -2,7 +2,7 @@
 //! keep in Redis, and the stamps of the feeds that were made from them.
 
 use cache::{Cache, forget, keys};
-use domain::UserId;
+use domain::{Follow, UserId};
 
 /// Forgets copies right after what they say was changed, and before the change
 /// is answered: whoever has the answer sees it everywhere.
@@ -27,14 +27,22 @@ impl Copies {
         self.forget(&[keys::user(id), keys::feed_version(id)]).await;
     }
 
-    /// What either is to the other, and with it what is in the feed of `one`.
-    pub(crate) async fn forget_relation(&self, one: UserId, other: UserId) {
-        let copies = [
-            keys::relation(one, other),
-            keys::relation(other, one),
-            keys::feed_version(one),
-        ];
-        self.forget(&copies).await;
+    /// What either is to the other, and with it what is in the feed of whoever
+    /// follows.
+    pub(crate) async fn forget_relation(&self, from: UserId, to: UserId) {
+        self.forget(&of_follow(from, to)).await;
+    }
+
+    /// As [`Copies::forget_relation`], for many follows.
+    pub(crate) async fn forget_follows(&self, edges: &[Follow]) {
+        let copies = edges.iter();
+        let copies = copies.flat_map(|edge| of_follow(edge.follower_id, edge.followee_id));
+        self.forget(&copies.collect::<Vec<_>>()).await;
+    }
+
+    /// What either is to the other, and with it what is in the feeds of both.
+    pub(crate) async fn forget_between(&self, one: UserId, other: UserId) {
+        self.forget(&keys::between(one, other)).await;
     }
 
     async fn forget(&self, keys: &[String]) {
@@ -42,4 +50,12 @@ impl Copies {
             tracing::warn!(%error, "copies not forgotten, left to the event");
         }
     }
+}
+
+fn of_follow(from: UserId, to: UserId) -> [String; 3] {
+    [
+        keys::relation(from, to),
+        keys::relation(to, from),
+        keys::feed_version(from),
+    ]
 }

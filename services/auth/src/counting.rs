@@ -1,20 +1,29 @@
-//! Carries follows into the counters of the accounts, many at a time.
+//! Carries follows into the counters of the accounts, many at a time, and tells
+//! the accounts who follows them.
 
 use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicI64, Ordering},
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use domain::{Id, UserId};
 use futures_util::FutureExt;
-use runtime::Shutdown;
-use store::{Lease, Operation, Round, Store, StoreError, Work};
+use runtime::{Clock, Shutdown};
+use store::{Lease, Operation, Outbox, OutboxRow, Round, Store, StoreError, Work};
 
-use crate::mongo::{CounterDeltas, Counters, FollowChange, FollowChanges};
+use crate::{
+    follow_news,
+    mongo::{CounterDeltas, Counters, FollowChange, FollowChanges},
+};
 
 /// Changes counted at a time. A failure halves it, down to one.
 const BATCH: i64 = 1_000;
+/// Most followers that an account is told of with one job.
+const ACTORS: usize = 100;
 /// Between two looks for changes of other replicas.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -28,6 +37,8 @@ pub(crate) struct FollowCounting {
     store: Store,
     changes: FollowChanges,
     counters: Counters,
+    outbox: Outbox,
+    clock: Arc<dyn Clock>,
     lease: Lease,
     /// How many changes to take.
     batch: AtomicI64,
@@ -38,12 +49,16 @@ impl FollowCounting {
         store: &Store,
         changes: &FollowChanges,
         counters: &Counters,
+        outbox: &Outbox,
+        clock: Arc<dyn Clock>,
         lease: Lease,
     ) -> Self {
         Self {
             store: store.clone(),
             changes: changes.clone(),
             counters: counters.clone(),
+            outbox: outbox.clone(),
+            clock,
             lease,
             batch: AtomicI64::new(BATCH),
         }
@@ -61,23 +76,37 @@ impl FollowCounting {
             name: "count",
         };
         let (changes, counters) = (self.changes.clone(), self.counters.clone());
+        let (outbox, news) = (self.outbox.clone(), self.news(rows));
         let ids: Vec<Id<FollowChange>> = rows.iter().map(|row| row.id).collect();
         let deltas = deltas(rows);
         self.store
             .transaction(operation, move |session| {
                 let (changes, counters) = (changes.clone(), counters.clone());
                 let (ids, deltas) = (ids.clone(), deltas.clone());
+                let (outbox, news) = (outbox.clone(), news.clone());
                 async move {
                     if changes.remove(&mut *session, &ids).await? != ids.len() {
                         session.abort_transaction().await?;
                         return Ok(false);
                     }
-                    counters.add(session, &deltas).await?;
+                    counters.add(&mut *session, &deltas).await?;
+                    outbox.put(session, &news).await?;
                     Ok(true)
                 }
                 .boxed()
             })
             .await
+    }
+
+    /// What tells accounts who follows them, many at once.
+    fn news(&self, rows: &[FollowChange]) -> Vec<OutboxRow> {
+        let now = self.clock.now();
+        let newcomers = newcomers(rows);
+        let told = newcomers.iter().flat_map(|(followee, followers)| {
+            let jobs = followers.chunks(ACTORS);
+            jobs.map(|some| follow_news::followed(*followee, some, now))
+        });
+        told.collect()
     }
 }
 
@@ -103,6 +132,7 @@ impl Work for FollowCounting {
         };
         self.batch.store(next, Ordering::Relaxed);
         if outcome? {
+            self.outbox.wake();
             let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
             metrics::counter!("follow_changes_counted_total").increment(count);
             metrics::histogram!("follow_counting_duration_seconds").record(began.elapsed());
@@ -118,6 +148,26 @@ fn deltas(rows: &[FollowChange]) -> BTreeMap<UserId, CounterDeltas> {
         deltas.entry(row.follower_id).or_default().following += row.delta;
     }
     deltas
+}
+
+/// Who follows each account that did not when the first of the rows came, and
+/// has not asked before. Whoever came and went, or went and came back, is no news.
+fn newcomers(rows: &[FollowChange]) -> BTreeMap<UserId, Vec<UserId>> {
+    let mut sums = BTreeMap::<(UserId, UserId), i64>::new();
+    for row in rows {
+        *sums.entry((row.followee_id, row.follower_id)).or_default() += row.delta;
+    }
+    let asked = rows.iter().filter(|row| row.was_asked);
+    let asked: BTreeSet<_> = asked
+        .map(|row| (row.followee_id, row.follower_id))
+        .collect();
+    let mut newcomers = BTreeMap::<UserId, Vec<UserId>>::new();
+    for (pair @ (followee, follower), sum) in sums {
+        if sum > 0 && !asked.contains(&pair) {
+            newcomers.entry(followee).or_default().push(follower);
+        }
+    }
+    newcomers
 }
 
 #[cfg(test)]

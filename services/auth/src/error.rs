@@ -1,12 +1,16 @@
 use std::time::Duration;
 
 use cache::CacheError;
+use contracts::kind_of;
 use domain::ErrorKind;
-use store::StoreError;
-use web::{Failure, FieldError};
+use store::{RepeatError, StoreError};
+use strum::{EnumDiscriminants, VariantArray};
+use tonic::Status;
+use web::{Code, CodeRow, Failure, FieldError};
 
 /// What can go wrong in this service: one variant per thing a caller can act on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, EnumDiscriminants)]
+#[strum_discriminants(name(Refusal), derive(VariantArray), vis(pub(crate)))]
 pub enum AuthError {
     /// Values against their rules.
     #[error("invalid fields")]
@@ -20,8 +24,20 @@ pub enum AuthError {
     /// Unknown e-mail address or wrong password; nobody is told which.
     #[error("invalid credentials")]
     InvalidCredentials,
-    /// Too many failed logins for one e-mail address.
-    #[error("too many login attempts")]
+    /// The caller's own password is another one.
+    #[error("wrong password")]
+    WrongPassword,
+    /// A token from a mail that is unknown, used or expired.
+    #[error("invalid token")]
+    InvalidToken,
+    /// The caller has no such session.
+    #[error("session not found")]
+    SessionNotFound,
+    /// The token of the predecessor is good for nothing any more.
+    #[error("token not exchanged")]
+    TokenNotExchanged,
+    /// Too many failed logins, guesses, or requests for mails.
+    #[error("too many attempts")]
     TooManyAttempts {
         /// Until the next one counts as the first.
         retry_after: Duration,
@@ -38,12 +54,57 @@ pub enum AuthError {
     /// Nobody follows themselves.
     #[error("cannot follow oneself")]
     CannotFollowYourself,
+    /// Nobody blocks themselves.
+    #[error("cannot block oneself")]
+    CannotBlockYourself,
+    /// Nobody mutes themselves.
+    #[error("cannot mute oneself")]
+    CannotMuteYourself,
+    /// The account does not ask to follow the caller.
+    #[error("follow request not found")]
+    FollowRequestNotFound,
     /// The caller blocks the account.
     #[error("blocked by the caller")]
     BlockedByYou,
     /// The caller follows as many accounts as one may.
     #[error("following limit reached")]
     FollowingLimitReached,
+    /// Only moderators may do that, or only administrators.
+    #[error("forbidden")]
+    Forbidden,
+    /// Nobody decides about themselves.
+    #[error("cannot moderate oneself")]
+    CannotModerateYourself,
+    /// Nobody reports themselves, or what they made.
+    #[error("cannot report oneself")]
+    CannotReportYourself,
+    /// Nothing like what is reported, or not for the caller's eyes.
+    #[error("content not found")]
+    ContentNotFound,
+    /// No such report.
+    #[error("report not found")]
+    ReportNotFound,
+    /// The case was decided before.
+    #[error("report already resolved")]
+    ReportAlreadyResolved,
+    /// The caller has reported as much as one may in a day.
+    #[error("report limit reached")]
+    ReportLimitReached {
+        /// Until the next one may be made.
+        retry_after: Duration,
+    },
+    /// The key was used for something else.
+    #[error("idempotency key reused")]
+    IdempotencyKeyReused,
+    /// posts did not answer, or not as agreed.
+    #[error("posts failed")]
+    Posts(#[source] Box<Status>),
+    /// What another service says has no meaning here.
+    #[error("{0} cannot be read")]
+    Unreadable(&'static str),
+    /// An answer could not be written.
+    #[error("answer not written")]
+    Answer(#[from] serde_json::Error),
     /// Too many passwords are being checked.
     #[error("no capacity to hash a password")]
     Busy,
@@ -61,67 +122,72 @@ pub enum AuthError {
     Cache(#[from] CacheError),
 }
 
-impl Failure for AuthError {
-    fn kind(&self) -> ErrorKind {
+impl Refusal {
+    /// The row of the table of codes; `None` for what is not the caller's
+    /// doing, which has no code of its own.
+    #[rustfmt::skip]
+    const fn row(self) -> Option<CodeRow> {
+        use ErrorKind::{Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable};
+        Some(match self {
+            Self::InvalidFields => Code::ValidationFailed.row(),
+            Self::EmailTaken => CodeRow::of_kind(Conflict, "email_taken", "an account with this e-mail address exists"),
+            Self::UsernameTaken => CodeRow::of_kind(Conflict, "username_taken", "an account with this username exists"),
+            Self::InvalidCredentials => CodeRow::of_kind(Unauthenticated, "invalid_credentials", "the e-mail address or the password is wrong"),
+            Self::WrongPassword => CodeRow::of_kind(Forbidden, "wrong_password", "this is not your password"),
+            Self::InvalidToken => CodeRow::of_kind(Invalid, "invalid_token", "this link is not good any more, ask for another one"),
+            Self::SessionNotFound => CodeRow::of_kind(NotFound, "session_not_found", "you have no such session"),
+            Self::TokenNotExchanged => CodeRow::of_kind(Unauthenticated, "token_not_exchanged", "this login has ended, log in again"),
+            Self::TooManyAttempts => CodeRow::of_kind(RateLimited, "too_many_attempts", "too many attempts, try again later"),
+            Self::AccountNotActive => CodeRow::of_kind(Forbidden, "account_not_active", "this account is not active"),
+            Self::UserNotFound => CodeRow::of_kind(NotFound, "user_not_found", "there is no such user"),
+            Self::AccountPrivate => CodeRow::of_kind(NotFound, "account_private", "this account shows its lists to its followers only"),
+            Self::CannotFollowYourself => CodeRow::of_kind(Invalid, "cannot_follow_yourself", "you cannot follow yourself"),
+            Self::CannotBlockYourself => CodeRow::of_kind(Invalid, "cannot_block_yourself", "you cannot block yourself"),
+            Self::CannotMuteYourself => CodeRow::of_kind(Invalid, "cannot_mute_yourself", "you cannot mute yourself"),
+            Self::FollowRequestNotFound => CodeRow::of_kind(NotFound, "follow_request_not_found", "this account does not ask to follow you"),
+            Self::BlockedByYou => CodeRow::of_kind(Conflict, "blocked_by_you", "you block this account: unblock it first"),
+            Self::FollowingLimitReached => CodeRow::of_kind(Conflict, "following_limit_reached", "you follow as many accounts as one may"),
+            Self::Forbidden => CodeRow::of_kind(Forbidden, Forbidden.as_str(), "you may not do that"),
+            Self::CannotModerateYourself => CodeRow::of_kind(Invalid, "cannot_moderate_yourself", "nobody decides about their own account"),
+            Self::CannotReportYourself => CodeRow::of_kind(Invalid, "cannot_report_yourself", "you cannot report yourself, or what you made"),
+            Self::ContentNotFound => CodeRow::of_kind(NotFound, "content_not_found", "there is nothing like that to report"),
+            Self::ReportNotFound => CodeRow::of_kind(NotFound, "report_not_found", "there is no such report"),
+            Self::ReportAlreadyResolved => CodeRow::of_kind(Conflict, "report_already_resolved", "this was decided before"),
+            Self::ReportLimitReached => CodeRow::of_kind(RateLimited, "report_limit_reached", "you have reported as much as one may in a day"),
+            Self::IdempotencyKeyReused => CodeRow::of_kind(Invalid, "idempotency_key_reused", "this idempotency key was used for another request"),
+            Self::Busy => CodeRow::of_kind(Unavailable, "busy", "too many logins at once, try again in a moment"),
+            Self::Posts | Self::Unreadable | Self::Answer | Self::Hashing | Self::Signing | Self::Store | Self::Cache => return None,
+        })
+    }
+}
+
+impl AuthError {
+    /// The codes that this service has of its own.
+    #[must_use]
+    pub fn codes() -> Vec<CodeRow> {
+        let refusals = Refusal::VARIANTS.iter();
+        refusals.filter_map(|refusal| refusal.row()).collect()
+    }
+
+    /// What failed, where that is not the caller's doing.
+    fn cause(&self) -> ErrorKind {
         match self {
-            Self::InvalidFields(_) | Self::CannotFollowYourself => ErrorKind::Invalid,
-            Self::EmailTaken
-            | Self::UsernameTaken
-            | Self::BlockedByYou
-            | Self::FollowingLimitReached => ErrorKind::Conflict,
-            Self::InvalidCredentials => ErrorKind::Unauthenticated,
-            Self::TooManyAttempts { .. } => ErrorKind::RateLimited,
-            Self::AccountNotActive => ErrorKind::Forbidden,
-            Self::UserNotFound | Self::AccountPrivate => ErrorKind::NotFound,
-            Self::Busy | Self::Cache(_) => ErrorKind::Unavailable,
-            Self::Hashing(_) | Self::Signing(_) => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidFields(_) => "validation_failed",
-            Self::EmailTaken => "email_taken",
-            Self::UsernameTaken => "username_taken",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::TooManyAttempts { .. } => "too_many_attempts",
-            Self::AccountNotActive => "account_not_active",
-            Self::UserNotFound => "user_not_found",
-            Self::AccountPrivate => "account_private",
-            Self::CannotFollowYourself => "cannot_follow_yourself",
-            Self::BlockedByYou => "blocked_by_you",
-            Self::FollowingLimitReached => "following_limit_reached",
-            Self::Busy => "busy",
-            Self::Hashing(_) | Self::Signing(_) | Self::Store(_) | Self::Cache(_) => {
-                self.kind().as_str()
-            }
-        }
-    }
-
-    fn public_message(&self) -> String {
-        match self {
-            Self::InvalidFields(_) => "the request breaks the rules of its fields",
-            Self::EmailTaken => "an account with this e-mail address exists",
-            Self::UsernameTaken => "an account with this username exists",
-            Self::InvalidCredentials => "the e-mail address or the password is wrong",
-            Self::TooManyAttempts { .. } => "too many failed logins, try again later",
-            Self::AccountNotActive => "this account is not active",
-            Self::UserNotFound => "there is no such user",
-            Self::AccountPrivate => "this account shows its lists to its followers only",
-            Self::CannotFollowYourself => "you cannot follow yourself",
-            Self::BlockedByYou => "you block this account: unblock it first",
-            Self::FollowingLimitReached => "you follow as many accounts as one may",
-            Self::Busy => "too many logins at once, try again in a moment",
-            Self::Hashing(_) | Self::Signing(_) => "the request could not be handled",
-            Self::Store(_) | Self::Cache(_) => match self.kind() {
-                ErrorKind::Unavailable | ErrorKind::Timeout => {
-                    "a server that this needs is down, try again in a moment"
-                }
-                _ => "the request could not be handled",
+            Self::Cache(_) => ErrorKind::Unavailable,
+            Self::Posts(status) => match kind_of(status) {
+                // What we asked is wrong.
+                ErrorKind::Invalid | ErrorKind::Unauthenticated => ErrorKind::Internal,
+                _ => ErrorKind::Unavailable,
             },
+            _ => ErrorKind::Internal,
         }
-        .to_owned()
+    }
+}
+
+impl Failure for AuthError {
+    fn row(&self) -> CodeRow {
+        let own = Refusal::from(self).row();
+        own.unwrap_or_else(|| CodeRow::failed(self.cause()))
     }
 
     fn fields(&self) -> Vec<FieldError> {
@@ -133,8 +199,19 @@ impl Failure for AuthError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts { retry_after } => Some(*retry_after),
+            Self::TooManyAttempts { retry_after } | Self::ReportLimitReached { retry_after } => {
+                Some(*retry_after)
+            }
             _ => None,
+        }
+    }
+}
+
+impl From<RepeatError> for AuthError {
+    fn from(error: RepeatError) -> Self {
+        match error {
+            RepeatError::KeyReused => Self::IdempotencyKeyReused,
+            RepeatError::Store(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who follows an account, and whom it follows.
 
 use domain::{
-    Follow, Id, User, UserId,
+    Follow, FollowStatus, Id, User, UserId,
     visibility::{Sight, Viewer},
 };
 use futures_util::FutureExt;
@@ -12,8 +12,8 @@ use web::{Filling, Paging};
 use crate::{
     AuthError,
     accounts::UserRef,
-    mongo::{EdgeRange, FollowList, Order},
-    relations::{Members, Related, Relations, viewer},
+    mongo::{EdgeRange, FollowList},
+    relations::{LOOKED_AT_MAX, Members, Related, Relations, viewer},
 };
 
 /// The place of an item in a list: its edge.
@@ -39,21 +39,6 @@ const fn operation(name: &'static str) -> Operation {
     }
 }
 
-const fn oldest_first(
-    list: FollowList,
-    owner_id: UserId,
-    after: Option<Position>,
-    limit: usize,
-) -> EdgeRange {
-    EdgeRange {
-        list,
-        owner_id,
-        order: Order::OldestFirst,
-        after,
-        limit,
-    }
-}
-
 impl FollowLists {
     /// A page of a list of the account that `target` names, newest first, as
     /// it is at one moment. The next page goes on behind the last edge seen,
@@ -66,7 +51,7 @@ impl FollowLists {
         paging: &Paging<Position>,
     ) -> std::result::Result<Page, AuthError> {
         let (lists, paging) = (self.clone(), paging.clone());
-        let page = self
+        let read = self
             .relations
             .store
             .snapshot(operation(list.name()), move |session| {
@@ -77,15 +62,20 @@ impl FollowLists {
                     let (own, target) = relations.meet(&mut *session, viewer_id, &target).await?;
                     match may_look(own, target) {
                         Ok((viewer, owner_id)) => {
-                            let page = lists.scan(session, &viewer, list, owner_id, &paging);
-                            page.await.map(Ok)
+                            let range = EdgeRange::newest(list, owner_id, FollowStatus::Accepted);
+                            let page = scan(relations, session, &viewer, range, &paging).await?;
+                            Ok(Ok(page))
                         }
                         Err(refusal) => Ok(Err(refusal)),
                     }
                 }
                 .boxed()
             });
-        page.await?
+        let (members, next) = read.await??;
+        Ok(Page {
+            users: members.into_iter().map(|(_, related)| related).collect(),
+            next,
+        })
     }
 
     /// Up to `limit` accounts that `user_id` follows, as it stands to them:
@@ -97,7 +87,8 @@ impl FollowLists {
         limit: usize,
     ) -> std::result::Result<Members, AuthError> {
         let relations = self.relations.clone();
-        let range = oldest_first(FollowList::Following, user_id, after, limit);
+        let status = FollowStatus::Accepted;
+        let range = EdgeRange::oldest(FollowList::Following, user_id, status, after, limit);
         let read = self
             .relations
             .store
@@ -118,7 +109,8 @@ impl FollowLists {
         limit: usize,
     ) -> std::result::Result<Vec<Follow>, AuthError> {
         let follows = self.relations.follows.clone();
-        let range = oldest_first(list, owner_id, after, limit);
+        let status = FollowStatus::Accepted;
+        let range = EdgeRange::oldest(list, owner_id, status, after, limit);
         let read = self
             .relations
             .store
@@ -128,37 +120,38 @@ impl FollowLists {
             });
         Ok(read.await?)
     }
+}
 
-    async fn scan(
-        &self,
-        session: &mut ClientSession,
-        viewer: &Viewer,
-        list: FollowList,
-        owner_id: UserId,
-        paging: &Paging<Position>,
-    ) -> Result<Page> {
-        let mut page = Filling::new(paging);
-        let mut after = paging.after().copied();
-        loop {
-            let range = EdgeRange {
-                list,
-                owner_id,
-                order: Order::NewestFirst,
-                after,
-                limit: page.wanted(),
-            };
-            let members = self.relations.members(&mut *session, viewer.id, range);
-            let members = members.await?;
-            for (position, related) in members.related {
-                if related.is_visible_to(viewer, Sight::Listing) {
-                    page.add(position, related);
-                }
+/// A page of the list that `range` begins, of those whom `viewer` may see: each
+/// with its edge. How much to read at a time, and from where, is up to `paging`.
+pub(crate) async fn scan(
+    relations: &Relations,
+    session: &mut ClientSession,
+    viewer: &Viewer,
+    range: EdgeRange,
+    paging: &Paging<Position>,
+) -> Result<(Vec<(Follow, Related)>, Option<Position>)> {
+    let mut page = Filling::new(paging);
+    let mut after = paging.after().copied();
+    let mut left = paging.skipped() + LOOKED_AT_MAX;
+    loop {
+        let limit = page.wanted();
+        let range = EdgeRange {
+            after,
+            limit,
+            ..range
+        };
+        let members = relations.members(&mut *session, viewer.id, range).await?;
+        for (edge, related) in members.related {
+            if related.is_visible_to(viewer, Sight::Listing) {
+                page.add(edge.id, (edge, related));
             }
-            if members.is_end || page.is_done() {
-                let (users, next) = page.finish();
-                return Ok(Page { users, next });
-            }
-            after = members.last;
+        }
+        left = left.saturating_sub(limit);
+        match members.last {
+            _ if members.is_end || page.is_done() => return Ok(page.finish()),
+            Some(last) if left == 0 => return Ok(page.pause(last)),
+            last => after = last,
         }
     }
 }

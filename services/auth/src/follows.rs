@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::event_row;
-use contracts::events::v1::{FollowChanged, FollowState, event::Fact};
+use contracts::events::v1::FollowState;
 use domain::{
     Follow, FollowStatus, Id, Role, Timestamp, User, UserId,
     visibility::{Sight, Viewer},
@@ -11,18 +10,16 @@ use domain::{
 use futures_util::FutureExt;
 use mongodb::{ClientSession, error::Result};
 use runtime::Clock;
-use store::{Operation, Outbox};
+use store::{Operation, Outbox, OutboxRow};
 
 use crate::{
     AuthError,
     accounts::UserRef,
     copies::Copies,
-    mongo::{FOLLOW_INDEX, FollowChange},
+    follow_news,
+    mongo::FollowChange,
     relations::{Related, Relations, viewer},
 };
-
-/// Attempts of a follow that meets another of the same two accounts.
-const ATTEMPTS: usize = 3;
 
 /// Makes and unmakes follows.
 ///
@@ -53,7 +50,6 @@ type Outcome = std::result::Result<(UserId, Standing), AuthError>;
 struct Act {
     follower_id: UserId,
     edge_id: Id<Follow>,
-    change_id: Id<FollowChange>,
     now: Timestamp,
 }
 
@@ -73,27 +69,14 @@ impl FollowGraph {
         target: UserRef,
     ) -> std::result::Result<Standing, AuthError> {
         let act = self.begin(follower_id);
-        let mut attempt = 1;
-        loop {
-            let (graph, target) = (self.clone(), target.clone());
-            let follow = self
-                .relations
-                .store
-                .transaction(operation("follow"), move |session| {
-                    let (graph, target) = (graph.clone(), target.clone());
-                    async move { graph.follow_in(session, act, &target).await }.boxed()
-                });
-            match follow.await {
-                Ok(outcome) => return self.end(act, outcome).await,
-                // The same follow was first, and can be read now.
-                Err(error)
-                    if error.duplicate_index() == Some(FOLLOW_INDEX) && attempt < ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let graph = self.clone();
+        let follow = self
+            .relations
+            .transact(operation("follow"), move |session| {
+                let (graph, target) = (graph.clone(), target.clone());
+                async move { graph.follow_in(session, act, &target).await }.boxed()
+            });
+        self.end(act, follow.await?).await
     }
 
     async fn follow_in(
@@ -135,14 +118,21 @@ impl FollowGraph {
             created_at: act.now,
         };
         follows.insert(&mut *session, &edge).await?;
-        let state = match edge.status {
+        let (state, rows) = match edge.status {
             FollowStatus::Accepted => {
-                self.note_change(&mut *session, act, &edge, 1).await?;
-                FollowState::Following
+                let change = FollowChange::begun(&edge);
+                relations.changes.insert(&mut *session, &change).await?;
+                // The followee is told when it is counted, of many at once.
+                (FollowState::Following, None)
             }
-            FollowStatus::Pending => FollowState::Requested,
+            FollowStatus::Pending => {
+                let asked = follow_news::asked(&edge, act.now);
+                (FollowState::Requested, Some(asked))
+            }
         };
-        self.tell(session, &edge, state, act.now).await?;
+        let changed = follow_news::changed(&edge, state, act.now);
+        let rows: Vec<OutboxRow> = std::iter::once(changed).chain(rows).collect();
+        self.outbox.put(session, &rows).await?;
         let standing = Standing {
             following: state == FollowState::Following,
             requested: state == FollowState::Requested,
@@ -195,11 +185,7 @@ impl FollowGraph {
         let follows = &relations.follows;
         let removed = follows.remove(&mut *session, act.follower_id, followee_id);
         if let Some(edge) = removed.await? {
-            if edge.status == FollowStatus::Accepted {
-                self.note_change(&mut *session, act, &edge, -1).await?;
-            }
-            self.tell(session, &edge, FollowState::None, act.now)
-                .await?;
+            self.note_end(session, &edge, act.now).await?;
         } else if !related.is_some_and(|it| it.is_visible_to(&follower, Sight::Profile)) {
             return Ok(Err(AuthError::UserNotFound));
         }
@@ -214,7 +200,6 @@ impl FollowGraph {
         Act {
             follower_id,
             edge_id: Id::generate(),
-            change_id: Id::generate(),
             now: self.clock.now(),
         }
     }
@@ -230,35 +215,22 @@ impl FollowGraph {
         Ok(standing)
     }
 
-    async fn note_change(
-        &self,
-        session: &mut ClientSession,
-        act: Act,
-        edge: &Follow,
-        delta: i64,
-    ) -> Result<()> {
-        let change = FollowChange {
-            id: act.change_id,
-            follower_id: edge.follower_id,
-            followee_id: edge.followee_id,
-            delta,
-        };
-        self.relations.changes.insert(session, &change).await
-    }
-
-    async fn tell(
+    /// What a removed edge leaves behind, in the transaction that removed it.
+    pub(crate) async fn note_end(
         &self,
         session: &mut ClientSession,
         edge: &Follow,
-        state: FollowState,
         now: Timestamp,
     ) -> Result<()> {
-        let fact = Fact::FollowChanged(FollowChanged {
-            follower_id: edge.follower_id.to_string(),
-            followee_id: edge.followee_id.to_string(),
-            state: state.into(),
-        });
-        self.outbox.put(session, &[event_row(fact, now)]).await
+        if edge.status == FollowStatus::Accepted {
+            let change = FollowChange::ended(edge);
+            self.relations
+                .changes
+                .insert(&mut *session, &change)
+                .await?;
+        }
+        let changed = follow_news::changed(edge, FollowState::None, now);
+        self.outbox.put(session, &[changed]).await
     }
 }
 

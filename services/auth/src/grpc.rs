@@ -1,6 +1,7 @@
 //! The internal API: `anufy.auth.v1`.
 
 mod counters;
+mod operator;
 mod relations;
 mod sessions;
 mod users;
@@ -9,6 +10,7 @@ use tonic::Status;
 use web::Failure;
 
 pub(crate) use counters::CountersApi;
+pub(crate) use operator::OperatorApi;
 pub(crate) use relations::RelationsApi;
 pub(crate) use sessions::SessionsApi;
 pub(crate) use users::UsersApi;

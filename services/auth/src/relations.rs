@@ -6,15 +6,23 @@ use domain::{
     BlockKind, Follow, FollowStatus, Id, User, UserId,
     visibility::{Relation, Sight, Viewer, is_visible},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use mongodb::{ClientSession, error::Result};
-use store::{Operation, Store};
+use store::{Operation, Store, StoreError};
 
 use crate::{
     AuthError,
     accounts::UserRef,
-    mongo::{Blocks, EdgeRange, FollowChanges, FollowList, Follows, Users},
+    mongo::{
+        BLOCK_INDEX, Blocks, EdgeRange, FOLLOW_INDEX, FollowChanges, FollowList, Follows, Users,
+    },
 };
+
+/// Accounts looked at for one page of a list: if most of them are hidden it is
+/// shorter than asked for, and the next goes on behind them.
+pub(crate) const LOOKED_AT_MAX: usize = 2_000;
+/// Attempts of a change that meets the same change of the same two accounts.
+const ATTEMPTS: usize = 3;
 
 /// An account and how a viewer stands to it.
 ///
@@ -51,6 +59,35 @@ const fn operation(name: &'static str) -> Operation {
 }
 
 impl Relations {
+    /// Runs a transaction that makes something between two accounts. If another
+    /// has made the same first, it is run again, and can read it.
+    pub(crate) async fn transact<T, W>(
+        &self,
+        operation: Operation,
+        work: W,
+    ) -> std::result::Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: for<'a> FnMut(&'a mut ClientSession) -> BoxFuture<'a, Result<T>>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let mut attempt = 1;
+        loop {
+            let outcome = self.store.transaction(operation, work.clone()).await;
+            match outcome {
+                Err(error)
+                    if matches!(error.duplicate_index(), Some(FOLLOW_INDEX | BLOCK_INDEX))
+                        && attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// `viewer_id`'s own account, and how it stands to those of `ids` that exist.
     pub(crate) async fn of(
         &self,
@@ -66,6 +103,25 @@ impl Relations {
                 let users = users.find_many_in(&mut *session, &ids).await?;
                 let related = relations.relate(session, viewer_id, users).await?;
                 Ok((viewer, related))
+            }
+            .boxed()
+        });
+        Ok(read.await?)
+    }
+
+    /// How `viewer_id` stands to whoever has one of `names`, in any case.
+    pub(crate) async fn named(
+        &self,
+        viewer_id: UserId,
+        names: &[String],
+    ) -> std::result::Result<Vec<Related>, AuthError> {
+        let names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+        let relations = self.clone();
+        let read = self.store.snapshot(operation("named"), move |session| {
+            let (relations, names) = (relations.clone(), names.clone());
+            async move {
+                let users = relations.users.find_named_in(&mut *session, &names).await?;
+                relations.relate(session, viewer_id, users).await
             }
             .boxed()
         });
@@ -141,22 +197,34 @@ impl Relations {
     ) -> Result<Members> {
         let edges = self.follows.page(&mut *session, range).await?;
         let ids: Vec<UserId> = edges.iter().map(|edge| range.list.member(edge)).collect();
-        let users = self.users.find_many_in(&mut *session, &ids).await?;
-        let related = self.relate(session, viewer_id, users).await?;
-        let mut related: HashMap<UserId, Related> =
-            related.into_iter().map(|it| (it.user.id, it)).collect();
-        let in_order = edges
-            .iter()
-            .filter_map(|edge| Some((edge.id, related.remove(&range.list.member(edge))?)));
+        let mut related = self.among(session, viewer_id, &ids).await?;
+        let last = edges.last().map(|edge| edge.id);
+        let is_end = edges.len() < range.limit;
+        let in_order = edges.into_iter().filter_map(|edge| {
+            let related = related.remove(&range.list.member(&edge))?;
+            Some((edge, related))
+        });
         Ok(Members {
             related: in_order.collect(),
-            last: edges.last().map(|edge| edge.id),
-            is_end: edges.len() < range.limit,
+            last,
+            is_end,
         })
     }
 
+    /// Those of `ids` that exist, as `viewer_id` stands to them.
+    pub(crate) async fn among(
+        &self,
+        session: &mut ClientSession,
+        viewer_id: UserId,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Related>> {
+        let users = self.users.find_many_in(&mut *session, ids).await?;
+        let related = self.relate(session, viewer_id, users).await?;
+        Ok(related.into_iter().map(|it| (it.user.id, it)).collect())
+    }
+
     /// Each of `users` as `viewer_id` stands to it, in their order.
-    async fn relate(
+    pub(crate) async fn relate(
         &self,
         session: &mut ClientSession,
         viewer_id: UserId,
@@ -268,7 +336,7 @@ impl Relations {
 pub(crate) struct Members {
     /// Each with its edge, in the order of the list. Accounts that cannot be
     /// read are left out.
-    pub(crate) related: Vec<(Id<Follow>, Related)>,
+    pub(crate) related: Vec<(Follow, Related)>,
     /// The last edge, to go on behind.
     pub(crate) last: Option<Id<Follow>>,
     /// Whether the list ends here.

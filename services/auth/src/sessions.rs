@@ -1,19 +1,13 @@
-//! Logins: begin, end, end all.
+//! Sessions: begin, end, end all.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use domain::{Session, SessionId, Timestamp, User, UserId};
 use runtime::Clock;
-use secrecy::SecretString;
-use tokens::Signer;
-use tokio::time::{Instant, sleep_until};
+use tokens::{AccessToken, Signer};
 
 use crate::{
-    AuthError,
-    attempts::LoginAttempts,
-    mongo::SessionStore,
-    passwords::{Passwords, Verdict},
-    relations::{Relations, active},
+    AuthError, attempts::Attempts, last_seen::LastSeen, mongo::SessionStore, relations::Relations,
     revocation::RevocationPublisher,
 };
 
@@ -25,6 +19,13 @@ const USER_AGENT_MAX: usize = 256;
 pub(crate) struct Device {
     pub(crate) user_agent: Option<String>,
     pub(crate) ip: Option<String>,
+}
+
+impl Device {
+    /// Where the request came from, if that is known.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.ip.as_ref()?.parse().ok()
+    }
 }
 
 /// A login that worked.
@@ -39,10 +40,10 @@ pub(crate) struct LoggedIn {
 pub(crate) struct Sessions {
     pub(crate) relations: Relations,
     pub(crate) store: SessionStore,
-    pub(crate) passwords: Passwords,
-    pub(crate) attempts: LoginAttempts,
+    pub(crate) attempts: Attempts,
     pub(crate) signer: Arc<Signer>,
     pub(crate) revocations: RevocationPublisher,
+    pub(crate) last_seen: LastSeen,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) token_lifetime: Duration,
     pub(crate) failure_time: Duration,
@@ -65,12 +66,17 @@ impl Sessions {
         }
     }
 
-    /// Signs the token of a stored session.
+    /// Signs the token of a stored session; again, it is the same token.
+    pub(crate) fn token_of(&self, session: &Session) -> Result<(String, AccessToken), AuthError> {
+        let lifetime = session.expires_at.since(session.created_at);
+        self.signer
+            .issue(session.user_id, session.id, session.created_at, lifetime)
+            .map_err(|error| AuthError::Signing(Box::new(error)))
+    }
+
+    /// What somebody gets who has just logged in.
     pub(crate) fn logged_in(&self, user: User, session: &Session) -> Result<LoggedIn, AuthError> {
-        let (token, access) = self
-            .signer
-            .issue(user.id, session.id, session.created_at, self.token_lifetime)
-            .map_err(|error| AuthError::Signing(Box::new(error)))?;
+        let (token, access) = self.token_of(session)?;
         Ok(LoggedIn {
             token,
             expires_at: access.expires_at,
@@ -78,86 +84,34 @@ impl Sessions {
         })
     }
 
-    /// Logs in with e-mail address and password.
-    ///
-    /// An unknown address costs a hash like a known one, and every failure
-    /// takes the same time from the outside: neither the text nor the clock
-    /// tells who has an account.
-    pub(crate) async fn log_in(
-        &self,
-        email: &str,
-        password: SecretString,
-        device: Device,
-    ) -> Result<LoggedIn, AuthError> {
-        let not_before = Instant::now() + self.failure_time;
-        let outcome = self.try_log_in(email, password, device).await;
-        if matches!(outcome, Err(AuthError::InvalidCredentials)) {
-            sleep_until(not_before).await;
-        }
-        outcome
-    }
-
-    async fn try_log_in(
-        &self,
-        email: &str,
-        password: SecretString,
-        device: Device,
-    ) -> Result<LoggedIn, AuthError> {
-        let email = email.to_lowercase();
-        self.attempts.begin(&email).await?;
-        let users = &self.relations.users;
-        let user = users.find_by_email(&email).await?;
-        let stored = user.as_ref().and_then(|user| user.password.clone());
-        let verdict = self.passwords.verify(password.clone(), stored).await?;
-        let (Some(user), Verdict::Right | Verdict::RightButOld) = (user, verdict) else {
-            return Err(AuthError::InvalidCredentials);
-        };
-        self.attempts.succeeded(&email).await;
-        if !user.is_active() {
-            return Err(AuthError::AccountNotActive);
-        }
-        if verdict == Verdict::RightButOld {
-            self.replace_hash(&user, password).await;
-        }
-        let session = self.begin(user.id, device, self.clock.now());
-        self.store.insert(&session).await?;
-        let user = active(self.relations.own(user.id).await?)?;
-        self.logged_in(user, &session)
-    }
-
-    /// Stores an argon2id hash in place of the predecessor's. A login does not
-    /// fail because of it; the next one tries again.
-    async fn replace_hash(&self, user: &User, password: SecretString) {
-        let replaced = async {
-            let hash = self.passwords.hash(password).await?;
-            let old = user.password.as_deref().unwrap_or_default();
-            self.relations
-                .users
-                .replace_password(user.id, old, &hash, self.clock.now())
-                .await
-        };
-        if let Err(error) = replaced.await {
-            tracing::warn!(user.id = %user.id, %error, "old password hash not replaced");
-        }
-    }
-
-    /// Ends one session of the caller. Ending it again changes nothing.
+    /// Ends one session of the caller. Ending it again changes nothing. False
+    /// if it is not theirs.
     pub(crate) async fn log_out(
         &self,
         user_id: UserId,
         session_id: SessionId,
-    ) -> Result<(), AuthError> {
+    ) -> Result<bool, AuthError> {
         let now = self.clock.now();
-        if let Some(session) = self.store.revoke(user_id, session_id, now).await? {
-            self.revocations.publish(&[session], now).await;
-        }
-        Ok(())
+        let session = self.store.revoke(user_id, session_id, now).await?;
+        self.revocations.publish(session.as_slice(), now).await;
+        Ok(session.is_some())
     }
 
     /// Ends every session of the caller that exists now.
     pub(crate) async fn log_out_everywhere(&self, user_id: UserId) -> Result<(), AuthError> {
         let now = self.clock.now();
         let revoked = self.store.revoke_all(user_id, now).await?;
+        self.revocations.publish(&revoked, now).await;
+        Ok(())
+    }
+
+    /// Publishes what a transaction has revoked.
+    pub(crate) async fn publish_revoked(
+        &self,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let revoked = self.store.revoked_of(user_id, now).await?;
         self.revocations.publish(&revoked, now).await;
         Ok(())
     }

@@ -3,10 +3,15 @@ use std::{net::SocketAddr, time::Duration};
 use bus::AmqpSettings;
 use cache::RedisSettings;
 use clap::Args;
+use contracts::rpc::parse_url;
+use lettre::message::Mailbox;
 use runtime::settings::{LifecycleSettings, ServiceCredentialSettings, parse_duration};
 use secrecy::SecretString;
 use store::MongoSettings;
 use telemetry::TelemetrySettings;
+use url::Url;
+
+use crate::mail::parse_mail_url;
 
 /// Everything `auth serve` needs.
 #[derive(Clone, Debug, Args)]
@@ -38,9 +43,39 @@ pub struct Settings {
     /// Logins of one e-mail address in 15 minutes before one succeeds
     #[arg(long, env = "LOGIN_ATTEMPTS", default_value_t = 20)]
     pub login_attempts: u32,
+    /// Failed logins and guesses of one IPv4 address or IPv6 /56 in 15 minutes
+    #[arg(long, env = "ADDRESS_FAILURES", default_value_t = 100)]
+    pub address_failures: u32,
+    /// Mails that one account or e-mail address may be sent in an hour because somebody asks for them
+    #[arg(long, env = "MAIL_REQUESTS", default_value_t = 5)]
+    pub mail_requests: u32,
+    /// Password resets that one IPv4 address or IPv6 /56 may ask for in an hour
+    #[arg(long, env = "ADDRESS_MAIL_REQUESTS", default_value_t = 30)]
+    pub address_mail_requests: u32,
+    /// How long a deleted account can be had back; then it is erased
+    #[arg(long, env = "DELETION_GRACE", default_value = "30days", value_parser = parse_duration)]
+    pub deletion_grace: Duration,
+    /// The mail server, `smtps://user:password@host` or `smtp://host:port`, or `file:///folder` to write mails to files (also `MAIL_URL_FILE`)
+    #[arg(long, env = "MAIL_URL", hide_env_values = true, value_parser = parse_mail_url)]
+    pub mail_url: SecretString,
+    /// Whom mails are from, `Name <address>`
+    #[arg(long, env = "MAIL_FROM")]
+    pub mail_from: Mailbox,
+    /// Where the app is on the web: links in mails lead there
+    #[arg(long, env = "APP_URL")]
+    pub app_url: Url,
     /// Most accounts that one account may follow or ask to follow
     #[arg(long, env = "FOLLOWING_LIMIT", default_value_t = 7_500)]
     pub following_limit: u32,
+    /// Where posts answers gRPC, as `http://host:port`
+    #[arg(long, env = "POSTS_GRPC_URL", value_parser = parse_url)]
+    pub posts_grpc_url: String,
+    /// How long posts may take for an answer
+    #[arg(long, env = "POSTS_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
+    pub posts_timeout: Duration,
+    /// Most reports of one account in a day
+    #[arg(long, env = "REPORT_LIMIT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub report_limit: u32,
     /// MongoDB
     #[command(flatten)]
     pub mongo: MongoSettings,

@@ -107,12 +107,12 @@ impl Exchange {
             digest: old.digest.to_vec(),
         };
         let answer = self.client.clone().exchange_token(request).await;
-        let answer = answer.map_err(|status| match kind_of(&status) {
-            ErrorKind::Unauthenticated => Code::SessionRevoked,
-            _ => {
-                tracing::warn!(%status, "token not exchanged");
-                Code::UpstreamUnavailable
+        let answer = answer.map_err(|status| {
+            if kind_of(&status) == ErrorKind::Unauthenticated {
+                return Code::SessionRevoked;
             }
+            tracing::warn!(%status, "token not exchanged");
+            Code::UpstreamUnavailable
         })?;
         let token = answer.into_inner().token;
         let access = self.verifier.verify(&token, self.clock.now());

@@ -7,6 +7,7 @@ use bus::{Consumer, JobPublisher, Publisher, Relay};
 use cache::Cache;
 use contracts::{
     posts::v1::{
+        accounts_service_server::AccountsServiceServer,
         counters_service_server::CountersServiceServer, feeds_service_server::FeedsServiceServer,
         likes_service_server::LikesServiceServer, posts_service_server::PostsServiceServer,
     },
@@ -25,20 +26,24 @@ use web::{Authenticator, HttpServer, actix_web::web::Data};
 use crate::{
     Settings,
     apply_likes::ApplyLikes,
+    erasure::{self, Erasing},
     events::EventHandler,
+    explore::Explore,
+    export::Export,
     feed_updates::FeedUpdates,
     feeds::Feeds,
-    grpc::{CountersApi, FeedsApi, LikesApi, PostsApi},
+    grpc::{AccountsApi, CountersApi, FeedsApi, LikesApi, PostsApi},
     http,
     intents::Intents,
     likes::{Likes, Standings},
     mongo::{
-        FanoutModes, IDEMPOTENCY, LEASES, LikeCounts, LikeReads, LikeWrites, OUTBOX, PostCounts,
-        PostStore,
+        CommentStore, Erasures, Exports, FanoutModes, IDEMPOTENCY, LEASES, LikeReads, LikeWrites,
+        OUTBOX, PostCounts, PostStore, PostTurns, Remains, SavedPosts,
     },
     people::People,
     post_cache::PostCache,
     posts::Posts,
+    trending::Trending,
 };
 
 /// Tokens that the service remembers as verified.
@@ -100,15 +105,20 @@ impl App {
         };
         let answers = IdempotencyRecords::new(&store, IDEMPOTENCY);
         let stored = PostStore::new(&store, counts.clone(), answers.clone(), outbox.clone());
+        let comments = CommentStore::new(&store, answers.clone(), outbox.clone(), PostTurns::new());
         let people = People::connect(&settings, &cache)?;
         let modes = FanoutModes::new(&store, outbox.clone());
         let posts = Posts {
             cached: PostCache::new(&stored, &cache),
             feeds: Feeds::new(&cache, modes, &stored, &people, settings.timeline_length),
             store: stored,
+            comments,
             answers,
             people,
             likes,
+            saves: SavedPosts::new(&store),
+            explore: Explore::new(&cache, Arc::clone(&clock)),
+            trending: Trending::new(&cache, Arc::clone(&clock)),
             standings: Standings::new(settings.like_check_ttl, Arc::clone(&clock)),
             clock: Arc::clone(&clock),
         };
@@ -169,6 +179,8 @@ impl App {
 
     /// Serves until the drain is over.
     pub async fn run(self) -> anyhow::Result<()> {
+        let erasures = Erasures::new(&self.store);
+        let erasing = self.erasing(&erasures);
         let Self {
             settings,
             shutdown,
@@ -190,6 +202,7 @@ impl App {
             LikeWrites::new(&store, outbox.clone()),
             posts.cached.clone(),
             intents.clone(),
+            posts.explore.clone(),
             Arc::clone(&posts.clock),
             shutdown.clone(),
         );
@@ -202,9 +215,12 @@ impl App {
         };
         let events = EventHandler {
             updates: updates.clone(),
-            posts: posts.cached.clone(),
+            posts: posts.clone(),
+            erasures: erasures.clone(),
             publisher: publisher.clone(),
         };
+        shutdown.spawn(erasing.run(shutdown.clone()));
+        shutdown.spawn_until_drain(erasure::watch(erasures));
         let consumer = Consumer::new(&settings.amqp, POSTS_EVENTS, EVENTS_AHEAD);
         let consumer = consumer.at_once(EVENTS_AT_ONCE);
         shutdown.spawn(consumer.run(shutdown.clone(), events));
@@ -220,28 +236,17 @@ impl App {
         shutdown.spawn_until_drain(posts.likes.clone().watch());
         learn_keys(&posts.people, verifier, &readiness, &shutdown);
 
-        let counters = CountersServiceServer::new(CountersApi {
+        let counters = CountersApi {
             posts: posts.store.clone(),
             cached: posts.cached.clone(),
             counts,
-            likes: LikeCounts::new(&store),
+            store: store.clone(),
             clock: Arc::clone(&posts.clock),
-        });
-        let likes = LikesServiceServer::new(LikesApi { likes: apply_likes });
-        let feeds = FeedsServiceServer::new(FeedsApi { updates });
-        let service = PostsServiceServer::new(PostsApi {
-            store: posts.store.clone(),
-        });
-        let register = |routes: &mut tonic::service::RoutesBuilder| {
-            routes
-                .add_service(service)
-                .add_service(counters)
-                .add_service(feeds)
-                .add_service(likes);
         };
-        self.grpc
-            .spawn(register, &shutdown, lifecycle.drain_delay)
-            .await?;
+        let likes = LikesApi { likes: apply_likes };
+        let internal = internal(&posts, &store, counters, FeedsApi { updates }, likes);
+        let internal = self.grpc.spawn(internal, &shutdown, lifecycle.drain_delay);
+        Box::pin(internal).await?;
         let posts = Data::new(posts);
         self.http.spawn(
             "posts",
@@ -262,6 +267,51 @@ impl App {
             "serving"
         );
         shutdown.run_to_end(lifecycle).await
+    }
+
+    fn erasing(&self, erasures: &Erasures) -> Erasing {
+        let Self {
+            store,
+            posts,
+            counts,
+            outbox,
+            ..
+        } = self;
+        let (comments, answers) = (posts.comments.clone(), posts.answers.clone());
+        Erasing {
+            erasures: erasures.clone(),
+            remains: Remains::new(store, comments, counts.clone(), answers, outbox.clone()),
+            posts: posts.clone(),
+            cache: self.cache.clone(),
+            lease: Lease::new(store, LEASES, "erasing"),
+        }
+    }
+}
+
+/// The internal API.
+fn internal(
+    posts: &Posts,
+    store: &Store,
+    counters: CountersApi,
+    feeds: FeedsApi,
+    likes: LikesApi,
+) -> impl FnOnce(&mut tonic::service::RoutesBuilder) {
+    let accounts = AccountsApi {
+        posts: posts.clone(),
+        export: Export {
+            stored: Exports::new(store),
+        },
+    };
+    let posts = PostsApi {
+        store: posts.store.clone(),
+    };
+    move |routes| {
+        routes
+            .add_service(PostsServiceServer::new(posts))
+            .add_service(AccountsServiceServer::new(accounts))
+            .add_service(CountersServiceServer::new(counters))
+            .add_service(FeedsServiceServer::new(feeds))
+            .add_service(LikesServiceServer::new(likes));
     }
 }
 

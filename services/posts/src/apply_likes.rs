@@ -5,16 +5,18 @@ mod decide;
 
 use std::{sync::Arc, time::Instant};
 
-use domain::{PostId, Timestamp};
+use domain::{LikedId, PostId, Timestamp};
 use runtime::{Clock, Shutdown};
 use store::StoreError;
 use tokio::sync::Semaphore;
 
 pub(crate) use batch::{Batch, Pair, SetLike};
-pub(crate) use decide::{Changes, Stored, Tombstone, Versioned, decide};
+pub(crate) use decide::{Changes, Stored, Thing, Tombstone, Versioned, decide};
 
 use crate::{
+    explore::{Engagement, Explore},
     intents::{AppliedLike, Intents},
+    likes::LikedKind,
     mongo::LikeWrites,
     post_cache::PostCache,
 };
@@ -22,14 +24,23 @@ use crate::{
 /// Calls whose intents are settled behind their answer, at a time.
 const SETTLED_BEHIND: usize = 16;
 
-/// Stores what people think of posts.
+/// Stores what people think of posts and comments.
 pub(crate) struct ApplyLikes {
     likes: LikeWrites,
     posts: PostCache,
     intents: Intents,
+    explore: Explore,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
     settling: Arc<Semaphore>,
+}
+
+/// What a batch came to.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) outcomes: Outcomes,
+    /// How many have begun to like each post.
+    pub(crate) begun: Vec<(PostId, u32)>,
 }
 
 /// What became of jobs.
@@ -39,7 +50,7 @@ pub(crate) struct Outcomes {
     pub(crate) applied: u32,
     /// Were not newer than what is stored, or than another job with them.
     pub(crate) outdated: u32,
-    /// Are about posts that do not exist.
+    /// Are about what does not exist, or of accounts that are gone for good.
     pub(crate) orphaned: u32,
 }
 
@@ -48,6 +59,7 @@ impl ApplyLikes {
         likes: LikeWrites,
         posts: PostCache,
         intents: Intents,
+        explore: Explore,
         clock: Arc<dyn Clock>,
         shutdown: Shutdown,
     ) -> Self {
@@ -55,6 +67,7 @@ impl ApplyLikes {
             likes,
             posts,
             intents,
+            explore,
             clock,
             shutdown,
             settling: Arc::new(Semaphore::new(SETTLED_BEHIND)),
@@ -78,21 +91,25 @@ impl ApplyLikes {
         let decided: Vec<AppliedLike> = jobs.iter().map(SetLike::intent).collect();
         let now: Timestamp = self.clock.now();
         let batch = Batch::new(jobs);
-        let posts: Vec<PostId> = batch.by_post().map(|(post, _)| post).collect();
-        let outcomes = self.likes.apply(partition, batch, now).await?;
+        let posts = batch.of_kind(LikedKind::Post).into_iter();
+        let posts: Vec<PostId> = posts.map(|id: LikedId| id.oid().into()).collect();
+        let Applied { outcomes, begun } = self.likes.apply(partition, batch, now).await?;
         // Also if nothing was: who applied it may have died over it.
         self.posts.changed(&posts).await;
         metrics::histogram!("likes_apply_duration_seconds").record(began.elapsed());
         outcomes.count();
-        self.settle(decided).await;
+        self.settle(decided, begun).await;
         Ok(outcomes)
     }
 
     /// Behind the answer, so that the next batch does not wait for Redis. Intents
     /// that are not settled because the process dies are found and settled later.
-    async fn settle(&self, decided: Vec<AppliedLike>) {
-        let intents = self.intents.clone();
-        let settle = async move { intents.settle(&decided).await };
+    async fn settle(&self, decided: Vec<AppliedLike>, begun: Vec<(PostId, u32)>) {
+        let (intents, explore) = (self.intents.clone(), self.explore.clone());
+        let settle = async move {
+            intents.settle(&decided).await;
+            explore.note(Engagement::Like, &begun).await;
+        };
         match Arc::clone(&self.settling).try_acquire_owned() {
             Ok(permit) => {
                 self.shutdown.spawn(async move {

@@ -3,11 +3,13 @@ use cache::CacheError;
 use contracts::kind_of;
 use domain::ErrorKind;
 use store::{RepeatError, StoreError};
+use strum::{EnumDiscriminants, VariantArray};
 use tonic::Status;
-use web::{Failure, Faults, FieldError};
+use web::{Code, CodeRow, Failure, Faults, FieldError};
 
 /// What can go wrong in this service: one variant per thing a caller can act on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, EnumDiscriminants)]
+#[strum_discriminants(name(Refusal), derive(VariantArray), vis(pub(crate)))]
 pub enum PostError {
     /// Values against their rules.
     #[error("invalid fields")]
@@ -21,6 +23,15 @@ pub enum PostError {
     /// Only its author may do that.
     #[error("not the caller's post")]
     NotYourPost,
+    /// No such comment, or not for the caller's eyes.
+    #[error("comment not found")]
+    CommentNotFound,
+    /// Only its author may do that, or whose post it is on.
+    #[error("not the caller's comment")]
+    NotYourComment,
+    /// Replies have no replies.
+    #[error("reply to a reply")]
+    ReplyTooDeep,
     /// No such account, or not for the caller's eyes.
     #[error("user not found")]
     UserNotFound,
@@ -50,66 +61,57 @@ pub enum PostError {
     Answer(#[from] serde_json::Error),
 }
 
-impl Failure for PostError {
-    fn kind(&self) -> ErrorKind {
+impl Refusal {
+    /// The row of the table of codes; `None` for what is not the caller's
+    /// doing, which has no code of its own.
+    #[rustfmt::skip]
+    const fn row(self) -> Option<CodeRow> {
+        use ErrorKind::{Forbidden, Invalid, NotFound};
+        Some(match self {
+            Self::InvalidFields => Code::ValidationFailed.row(),
+            Self::AccountNotActive => CodeRow::of_kind(Forbidden, "account_not_active", "this account is not active"),
+            Self::PostNotFound => CodeRow::of_kind(NotFound, "post_not_found", "there is no such post"),
+            Self::NotYourPost => CodeRow::of_kind(Forbidden, "not_your_post", "only its author may do that"),
+            Self::CommentNotFound => CodeRow::of_kind(NotFound, "comment_not_found", "there is no such comment"),
+            Self::NotYourComment => CodeRow::of_kind(Forbidden, "not_your_comment", "only its author may do that, or whose post it is on"),
+            Self::ReplyTooDeep => CodeRow::of_kind(Invalid, "reply_too_deep", "what is a reply itself cannot be replied to"),
+            Self::UserNotFound => CodeRow::of_kind(NotFound, "user_not_found", "there is no such user"),
+            Self::AccountPrivate => CodeRow::of_kind(NotFound, "account_private", "the posts of this account are for its followers"),
+            Self::IdempotencyKeyReused => CodeRow::of_kind(Invalid, "idempotency_key_reused", "this idempotency key was used for another request"),
+            Self::Store | Self::Queue | Self::Cache | Self::Unreadable | Self::Auth | Self::Answer => return None,
+        })
+    }
+}
+
+impl PostError {
+    /// The codes that this service has of its own.
+    #[must_use]
+    pub fn codes() -> Vec<CodeRow> {
+        let refusals = Refusal::VARIANTS.iter();
+        refusals.filter_map(|refusal| refusal.row()).collect()
+    }
+
+    /// What failed, where that is not the caller's doing.
+    fn cause(&self) -> ErrorKind {
         match self {
-            Self::InvalidFields(_) | Self::IdempotencyKeyReused | Self::Unreadable(_) => {
-                ErrorKind::Invalid
-            }
-            Self::AccountNotActive | Self::NotYourPost => ErrorKind::Forbidden,
-            Self::PostNotFound | Self::UserNotFound | Self::AccountPrivate => ErrorKind::NotFound,
             Self::Store(error) => error.kind(),
             Self::Queue(_) => ErrorKind::Unavailable,
             Self::Cache(error) => error.kind(),
+            Self::Unreadable(_) => ErrorKind::Invalid,
             Self::Auth(status) => match kind_of(status) {
                 // What we asked is wrong.
                 ErrorKind::Invalid | ErrorKind::Unauthenticated => ErrorKind::Internal,
                 _ => ErrorKind::Unavailable,
             },
-            Self::Answer(_) => ErrorKind::Internal,
+            _ => ErrorKind::Internal,
         }
     }
+}
 
-    fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidFields(_) => "validation_failed",
-            Self::AccountNotActive => "account_not_active",
-            Self::PostNotFound => "post_not_found",
-            Self::NotYourPost => "not_your_post",
-            Self::UserNotFound => "user_not_found",
-            Self::AccountPrivate => "account_private",
-            Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::Store(_)
-            | Self::Queue(_)
-            | Self::Cache(_)
-            | Self::Unreadable(_)
-            | Self::Auth(_)
-            | Self::Answer(_) => self.kind().as_str(),
-        }
-    }
-
-    fn public_message(&self) -> String {
-        match self {
-            Self::InvalidFields(_) => "the request breaks the rules of its fields",
-            Self::AccountNotActive => "this account is not active",
-            Self::PostNotFound => "there is no such post",
-            Self::NotYourPost => "only its author may do that",
-            Self::UserNotFound => "there is no such user",
-            Self::AccountPrivate => "the posts of this account are for its followers",
-            Self::IdempotencyKeyReused => "this idempotency key was used for another request",
-            Self::Store(_)
-            | Self::Queue(_)
-            | Self::Cache(_)
-            | Self::Unreadable(_)
-            | Self::Auth(_)
-            | Self::Answer(_) => match self.kind() {
-                ErrorKind::Unavailable | ErrorKind::Timeout => {
-                    "a server that this needs is down, try again in a moment"
-                }
-                _ => "the request could not be handled",
-            },
-        }
-        .to_owned()
+impl Failure for PostError {
+    fn row(&self) -> CodeRow {
+        let own = Refusal::from(self).row();
+        own.unwrap_or_else(|| CodeRow::failed(self.cause()))
     }
 
     fn fields(&self) -> Vec<FieldError> {

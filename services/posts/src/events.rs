@@ -1,12 +1,12 @@
 //! What accounts and posts are told to be that they were not, and what it
-//! changes in feeds.
+//! changes here.
 
 use bson::oid::ObjectId;
 use bus::{Handler, NotHandled, Publisher, job_message};
 use contracts::{
     events::v1::{
-        BlockChanged, Event, FollowChanged, FollowState, PostDeleted, PostEdited, UserChanged,
-        event::Fact,
+        BlockChanged, ContentRemoved, ContentType, Event, FollowChanged, FollowState, PostDeleted,
+        PostEdited, UserChanged, UserErased, event::Fact,
     },
     jobs::v1::{AuthorChanged, Job, UpdateFeeds, job::Work, update_feeds::Change},
     topology::FEED_UPDATES,
@@ -14,7 +14,9 @@ use contracts::{
 use domain::{Id, UserId};
 use web::Failure;
 
-use crate::{PostError, feed_updates::FeedUpdates, post_cache::PostCache};
+use crate::{
+    PostError, content::ContentId, feed_updates::FeedUpdates, mongo::Erasures, posts::Posts,
+};
 
 /// Handles the queue `posts-events`. Events may come again and in any order:
 /// each says only that something is not what it was, and what is kept of it is
@@ -22,7 +24,8 @@ use crate::{PostError, feed_updates::FeedUpdates, post_cache::PostCache};
 #[derive(Clone)]
 pub(crate) struct EventHandler {
     pub(crate) updates: FeedUpdates,
-    pub(crate) posts: PostCache,
+    pub(crate) posts: Posts,
+    pub(crate) erasures: Erasures,
     pub(crate) publisher: Publisher,
 }
 
@@ -37,6 +40,8 @@ impl Handler for EventHandler {
                 Fact::PostEdited(PostEdited { post_id, author_id })
                 | Fact::PostDeleted(PostDeleted { post_id, author_id }),
             ) => self.post_changed(post_id, author_id).await,
+            Some(Fact::UserErased(UserErased { user_id })) => self.user_erased(user_id).await,
+            Some(Fact::ContentRemoved(removed)) => self.content_removed(removed).await,
             _ => Ok(()),
         };
         handled.map_err(|error| NotHandled {
@@ -104,8 +109,24 @@ impl EventHandler {
 
     async fn post_changed(&self, post_id: &str, author_id: &str) -> Result<(), PostError> {
         let (post, author) = (id(post_id)?, id(author_id)?);
-        self.posts.forget(&[post]).await?;
+        self.posts.cached.forget(&[post]).await?;
         Ok(self.updates.feeds.note_change(author, post).await?)
+    }
+
+    /// From here on it is on the list of what is to be erased.
+    async fn user_erased(&self, user_id: &str) -> Result<(), PostError> {
+        let now = self.updates.clock.now();
+        Ok(self.erasures.begin(id(user_id)?, now).await?)
+    }
+
+    async fn content_removed(&self, removed: &ContentRemoved) -> Result<(), PostError> {
+        let content = match removed.content_type() {
+            ContentType::Post => ContentId::Post(id(&removed.content_id)?),
+            ContentType::Comment => ContentId::Comment(id(&removed.content_id)?),
+            // Of other services.
+            ContentType::Reel | ContentType::Message | ContentType::Unspecified => return Ok(()),
+        };
+        self.posts.remove_content(content).await
     }
 }
 

@@ -120,8 +120,8 @@ impl Posts {
         has_intents: bool,
     ) -> HashMap<PostId, LikesSeen> {
         let intents = if has_intents {
-            let ids: Vec<PostId> = page.posts.iter().map(|post| post.id).collect();
-            self.likes.intents.of(viewer, &ids).await
+            let ids = page.posts.iter().map(|post| post.id);
+            self.likes.intents.of(viewer, ids).await
         } else {
             HashMap::new()
         };
@@ -129,7 +129,7 @@ impl Posts {
         let shown = page.posts.iter().map(|post| (post.id, post.others));
         self.standings.note_all(viewer, shown);
         for post in &page.posts {
-            if let Some(intent) = intents.get(&post.id)
+            if let Some(intent) = intents.get(&post.id.into())
                 && intent.version > post.version
             {
                 let wanted = LikesSeen::wanted(post.others, intent.reaction.clone());

@@ -1,5 +1,6 @@
 //! The internal API: `anufy.posts.v1`.
 
+mod accounts;
 mod counters;
 mod feeds;
 mod likes;
@@ -8,6 +9,7 @@ mod posts;
 use tonic::Status;
 use web::Failure;
 
+pub(crate) use accounts::AccountsApi;
 pub(crate) use counters::CountersApi;
 pub(crate) use feeds::FeedsApi;
 pub(crate) use likes::LikesApi;

@@ -1,4 +1,4 @@
-//! What people have lately asked for posts: kept in Redis from before the job
+//! What people have lately asked for what can be liked: kept in Redis from before the job
 //! is published until some time after it is applied, so that whoever likes sees
 //! it at once, and so that versions grow.
 //!
@@ -22,7 +22,7 @@ use cache::{
     Cache, CacheError, keys,
     redis::{self, AsyncCommands},
 };
-use domain::{PostId, Reaction, Timestamp, UserId};
+use domain::{LikedId, Reaction, Timestamp, UserId};
 use runtime::{Clock, Shutdown};
 
 use layers::{newest, state};
@@ -51,7 +51,7 @@ pub(crate) struct Intents {
     shutdown: Shutdown,
 }
 
-/// What somebody asked for a post.
+/// What somebody asked for a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Intent {
     pub(crate) version: i64,
@@ -65,7 +65,7 @@ pub(crate) struct Intent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AppliedLike {
     pub(crate) user_id: UserId,
-    pub(crate) post_id: PostId,
+    pub(crate) liked_id: LikedId,
     pub(crate) version: i64,
 }
 
@@ -95,14 +95,14 @@ impl Intents {
     pub(crate) async fn put(
         &self,
         user_id: UserId,
-        post_id: PostId,
+        liked_id: LikedId,
         at: Timestamp,
         reaction: Option<&Reaction>,
     ) -> i64 {
         let smallest = self.floor.load(Ordering::Relaxed) + 1;
         let written = PUT
             .key(keys::like_intents(user_id))
-            .arg(post_id.to_string())
+            .arg(liked_id.to_string())
             .arg(state(reaction))
             .arg(self.clock.now_micros())
             .arg(at.as_millis())
@@ -168,10 +168,10 @@ impl Intents {
     }
 
     /// The broker does not have it: what held before holds again.
-    pub(crate) async fn take_back(&self, user_id: UserId, post_id: PostId, version: i64) {
+    pub(crate) async fn take_back(&self, user_id: UserId, liked_id: LikedId, version: i64) {
         let taken = TAKE_BACK
             .key(keys::like_intents(user_id))
-            .arg(post_id.to_string())
+            .arg(liked_id.to_string())
             .arg(version)
             .invoke_async::<()>(&mut self.cache.shared())
             .await;
@@ -202,20 +202,25 @@ impl Intents {
         call.arg(at.as_millis());
         for intent in intents {
             call.key(keys::like_intents(intent.user_id));
-            call.arg(intent.post_id.to_string()).arg(intent.version);
+            call.arg(intent.liked_id.to_string()).arg(intent.version);
         }
         call.key(keys::LIKES_ALIVE);
         let marked = call.invoke_async::<()>(&mut self.cache.shared()).await;
         Ok(marked.inspect_err(|error| tracing::debug!(%error, "intents were not marked"))?)
     }
 
-    /// What `user_id` asked for those of `posts` for which an intent lives;
+    /// What `user_id` asked for those of `things` for which an intent lives;
     /// nothing without Redis.
-    pub(crate) async fn of(&self, user_id: UserId, posts: &[PostId]) -> HashMap<PostId, Intent> {
-        if posts.is_empty() {
+    pub(crate) async fn of(
+        &self,
+        user_id: UserId,
+        things: impl IntoIterator<Item: Into<LikedId>>,
+    ) -> HashMap<LikedId, Intent> {
+        let things: Vec<LikedId> = things.into_iter().map(Into::into).collect();
+        if things.is_empty() {
             return HashMap::new();
         }
-        let fields: Vec<String> = posts.iter().map(ToString::to_string).collect();
+        let fields: Vec<String> = things.iter().map(ToString::to_string).collect();
         let mut connection = self.cache.shared();
         let read = redis::cmd("HMGET")
             .arg(keys::like_intents(user_id))
@@ -224,23 +229,23 @@ impl Intents {
             .await;
         let values = read.inspect_err(unread).unwrap_or_default();
         let counts_from = self.counts_from();
-        let intents = posts.iter().zip(values).filter_map(|(post, value)| {
+        let intents = things.into_iter().zip(values).filter_map(|(thing, value)| {
             let intent = newest(&value?, counts_from)?;
-            Some((*post, intent))
+            Some((thing, intent))
         });
         intents.collect()
     }
 
     /// Everything that `user_id` asked for of which an intent lives; nothing without Redis.
-    pub(crate) async fn all_of(&self, user_id: UserId) -> HashMap<PostId, Intent> {
+    pub(crate) async fn all_of(&self, user_id: UserId) -> HashMap<LikedId, Intent> {
         let key = keys::like_intents(user_id);
         let mut connection = self.cache.shared();
         let read = connection.hgetall::<_, HashMap<String, String>>(key);
         let fields = read.await.inspect_err(unread).unwrap_or_default();
         let counts_from = self.counts_from();
         let intents = fields.into_iter().filter_map(|(field, value)| {
-            let post = field.parse().ok()?;
-            Some((post, newest(&value, counts_from)?))
+            let thing = field.parse().ok()?;
+            Some((thing, newest(&value, counts_from)?))
         });
         intents.collect()
     }
@@ -262,10 +267,10 @@ impl Intents {
             .arg(keys::LIKE_INTENTS)
             .invoke_async(&mut self.cache.shared())
             .await?;
-        let read = due.into_iter().filter_map(|(user, post, version)| {
+        let read = due.into_iter().filter_map(|(user, thing, version)| {
             Some(AppliedLike {
                 user_id: user.parse().ok()?,
-                post_id: post.parse().ok()?,
+                liked_id: thing.parse().ok()?,
                 version,
             })
         });

@@ -1,11 +1,14 @@
 //! What somebody likes.
 
-use std::collections::HashMap;
-
-use domain::{PostId, UserId, visibility::Sight};
+use domain::{PostId, UserId};
 use web::{Filling, Paging};
 
-use crate::{PostError, lists::Page, mongo::Position, people::Person, posts::Posts};
+use crate::{
+    PostError,
+    lists::{Choice, Page},
+    mongo::Position,
+    posts::Posts,
+};
 
 impl Posts {
     /// The posts that `viewer` likes, what they liked last first, as far as
@@ -24,11 +27,14 @@ impl Posts {
             let chunk = stored.newest_of_user(viewer, after, page.wanted()).await?;
             let (is_end, last) = (chunk.is_end, chunk.likes.last().map(Position::of_like));
             let likes = unstored.apply(chunk, after.as_ref(), Position::of_like);
-            let ids: Vec<PostId> = likes.iter().map(|like| like.post_id).collect();
-            let mut visible = self.visible(viewer, &ids).await?;
-            for like in &likes {
-                if let Some(seen) = visible.remove(&like.post_id) {
-                    page.add(Position::of_like(like), seen);
+            let ids: Vec<PostId> = likes
+                .iter()
+                .map(|like| like.liked_id.oid().into())
+                .collect();
+            let mut visible = self.visible(viewer, &ids, Choice::CONTENT).await?;
+            for place in likes.iter().map(Position::of_like) {
+                if let Some(seen) = visible.remove(&place.1) {
+                    page.add(place, seen);
                 }
             }
             if is_end || page.is_done() {
@@ -40,22 +46,5 @@ impl Posts {
             posts: self.with_likes(viewer, &intents, seen).await?,
             next,
         })
-    }
-
-    /// Those of `ids` that `viewer` may see, with who made them.
-    async fn visible(
-        &self,
-        viewer: UserId,
-        ids: &[PostId],
-    ) -> Result<HashMap<PostId, (domain::Post, Person)>, PostError> {
-        let posts = self.cached.find_many(ids).await?;
-        let authors: Vec<UserId> = posts.iter().map(|post| post.user_id).collect();
-        let sights = self.people.related(viewer, &authors).await?;
-        let visible = posts.into_iter().filter_map(|post| {
-            let is_deleted = post.deleted_at.is_some();
-            let author = sights.of(post.user_id, Sight::Content { is_deleted })?;
-            Some((post.id, (post, author.clone())))
-        });
-        Ok(visible.collect())
     }
 }

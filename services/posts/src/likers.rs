@@ -27,8 +27,8 @@ impl Posts {
         id: PostId,
         paging: &Paging<LikerPosition>,
     ) -> Result<Likers, PostError> {
-        let intents = self.likes.intents.of(viewer, &[id]).await;
-        self.get(viewer, id).await?;
+        let intents = self.likes.intents.of(viewer, [id]).await;
+        self.visible_post(viewer, id).await?;
         let unstored = self.likes.unstored(viewer, intents).await?;
         let mut page = Filling::new(paging);
         let mut after = paging.after().copied();

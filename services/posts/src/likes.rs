@@ -1,6 +1,7 @@
-//! Likes of posts: accepted at once, and seen by whoever gave them from then on.
+//! Likes of posts and comments: accepted at once, and seen by whoever gave them from then on.
 
 mod accept;
+mod liked;
 mod standings;
 mod unstored;
 mod watch;
@@ -8,7 +9,7 @@ mod watch;
 use std::{collections::HashMap, sync::Arc};
 
 use bus::JobPublisher;
-use domain::{Post, PostId, Reaction, UserId};
+use domain::{LikedId, Post, Reaction, UserId};
 use runtime::{Clock, Shutdown};
 use store::StoreError;
 use tokio::runtime::Handle;
@@ -18,6 +19,7 @@ use crate::{
     mongo::{LikeReads, Moment},
 };
 
+pub(crate) use liked::{Liked, LikedKind};
 pub(crate) use standings::{Known, Standings};
 pub(crate) use unstored::Unstored;
 
@@ -34,7 +36,7 @@ pub(crate) struct Likes {
     pub(crate) runtime: Handle,
 }
 
-/// The likes of a post as somebody sees them.
+/// The likes of a thing as somebody sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LikesSeen {
     /// How many there are.
@@ -43,7 +45,7 @@ pub(crate) struct LikesSeen {
     pub(crate) own: Option<Reaction>,
 }
 
-/// The likes of a post as they are stored.
+/// The likes of a thing as they are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StoredLikes {
     /// How many there are, and the own one.
@@ -69,14 +71,15 @@ impl LikesSeen {
 }
 
 impl StoredLikes {
-    /// What `moment` says of `post`.
-    fn of(moment: &Moment, post: &Post) -> Self {
+    /// What `moment` says of `thing`.
+    fn of(moment: &Moment, thing: &impl Liked) -> Self {
+        let id = thing.liked_id();
         Self {
             likes: LikesSeen {
-                count: moment.count(post.id).unwrap_or(post.likes_count),
-                own: moment.own(post.id).map(|like| like.reaction.clone()),
+                count: moment.count(id).unwrap_or(thing.likes_count()),
+                own: moment.own(id).map(|like| like.reaction.clone()),
             },
-            version: moment.version(post.id),
+            version: moment.version(id),
         }
     }
 
@@ -90,62 +93,64 @@ impl StoredLikes {
 }
 
 impl Likes {
-    /// The likes of `posts` as `viewer` sees them: what is stored, and over it
+    /// The likes of `things` as `viewer` sees them: what is stored, and over it
     /// what they have asked for since. An intent lives for two minutes after it is
     /// stored, so that none is missed by both, whichever was read first.
-    pub(crate) async fn seen(
+    pub(crate) async fn seen<T: Liked>(
         &self,
         viewer: UserId,
-        intents: &HashMap<PostId, Intent>,
-        posts: &[Post],
-    ) -> Result<HashMap<PostId, LikesSeen>, StoreError> {
-        let stored = self.stored(viewer, intents, posts).await?;
+        intents: &HashMap<LikedId, Intent>,
+        things: &[T],
+    ) -> Result<HashMap<LikedId, LikesSeen>, StoreError> {
+        let stored = self.stored(viewer, intents, things).await?;
         let seen = stored
             .into_iter()
             .map(|(id, stored)| (id, stored.seen(intents.get(&id))));
         Ok(seen.collect())
     }
 
-    /// The likes of `posts` as they are stored. Of those that `viewer` has
+    /// The likes of `things` as they are stored. Of those that `viewer` has
     /// lately asked something for, count and own like are of one moment.
-    pub(crate) async fn stored(
+    pub(crate) async fn stored<T: Liked>(
         &self,
         viewer: UserId,
-        intents: &HashMap<PostId, Intent>,
-        posts: &[Post],
-    ) -> Result<HashMap<PostId, StoredLikes>, StoreError> {
-        let ids = posts.iter().map(|post| post.id);
+        intents: &HashMap<LikedId, Intent>,
+        things: &[T],
+    ) -> Result<HashMap<LikedId, StoredLikes>, StoreError> {
+        let ids = things.iter().map(Liked::liked_id);
         let (asked, quiet): (Vec<_>, Vec<_>) = ids.partition(|id| intents.contains_key(id));
         let (own, moment) = tokio::try_join!(
             self.stored.own(viewer, &quiet),
-            self.stored.moment(viewer, &asked)
+            self.stored.moment::<T>(viewer, &asked)
         )?;
-        let stored = posts.iter().map(|post| {
-            let stored = if intents.contains_key(&post.id) {
-                StoredLikes::of(&moment, post)
+        let stored = things.iter().map(|thing| {
+            let id = thing.liked_id();
+            let stored = if intents.contains_key(&id) {
+                StoredLikes::of(&moment, thing)
             } else {
-                let own = own.get(&post.id);
+                let own = own.get(&id);
                 StoredLikes {
                     version: own.map(|like| like.version).unwrap_or_default(),
                     likes: LikesSeen {
-                        count: post.likes_count,
+                        count: thing.likes_count(),
                         own: own.map(|like| like.reaction.clone()),
                     },
                 }
             };
-            (post.id, stored)
+            (id, stored)
         });
         Ok(stored.collect())
     }
 
-    /// What `user_id` has asked for by `intents` and MongoDB does not say yet.
+    /// What `user_id` has asked for posts by `intents`, and MongoDB does not say
+    /// yet; what they are about otherwise is passed over.
     pub(crate) async fn unstored(
         &self,
         user_id: UserId,
-        intents: HashMap<PostId, Intent>,
+        intents: HashMap<LikedId, Intent>,
     ) -> Result<Unstored, StoreError> {
-        let posts: Vec<PostId> = intents.keys().copied().collect();
-        let moment = self.stored.moment(user_id, &posts).await?;
+        let things: Vec<LikedId> = intents.keys().copied().collect();
+        let moment = self.stored.moment::<Post>(user_id, &things).await?;
         Ok(Unstored::new(user_id, intents, &moment))
     }
 }

@@ -4,6 +4,7 @@
 
 mod follows;
 mod kept;
+mod mentions;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,7 +19,7 @@ use contracts::{
     rpc::{Caller, CallerChannel},
 };
 use domain::{
-    ErrorKind, UserId, UserStatus,
+    ErrorKind, Post, Role, UserId, UserStatus,
     visibility::{Author, Relation, Sight, Viewer, is_visible},
 };
 use futures_util::future::try_join_all;
@@ -149,10 +150,28 @@ impl People {
 }
 
 impl Sights {
+    /// Whoever looks.
+    pub(crate) fn viewer(&self) -> UserId {
+        self.viewer.id
+    }
+
     /// `author`, if the viewer may have this sight of them.
     pub(crate) fn of(&self, author: UserId, sight: Sight) -> Option<&Person> {
         let person = self.people.get(&author)?;
         is_visible(&self.viewer, &person.author, &person.relation, sight).then_some(person)
+    }
+
+    /// Whether somebody to whom its author is nothing may discover `post`.
+    pub(crate) fn is_discoverable(&self, post: &Post) -> bool {
+        let nobody = Viewer {
+            id: UserId::generate(),
+            role: Role::User,
+        };
+        let sight = Sight::Discovery {
+            is_deleted: post.deleted_at.is_some(),
+        };
+        let author = self.people.get(&post.user_id);
+        author.is_some_and(|it| is_visible(&nobody, &it.author, &Relation::default(), sight))
     }
 
     /// Everybody of whom the viewer may have this sight.

@@ -6,7 +6,7 @@ use contracts::{jobs::v1::Job, posts::v1::ApplyLikesRequest};
 use crate::posts::{Posts, refused};
 
 /// Hands likes to the owner of what is liked. All that can be liked so far
-/// are posts.
+/// are posts and comments, which have the same owner.
 #[derive(Clone)]
 pub(crate) struct Likes {
     pub(crate) posts: Posts,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 
 use crate::http::{Connection, Request, refusal};
 
@@ -49,8 +49,25 @@ pub(crate) fn count(items: usize) -> f64 {
     f64::from(u32::try_from(items).unwrap_or(u32::MAX))
 }
 
+/// Does `work` for each of `items`, so many at a time as there are `connections`,
+/// and returns how long each took, sorted.
+pub(crate) async fn at_a_time<T, F: Future<Output = anyhow::Result<()>>>(
+    connections: usize,
+    items: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> F,
+) -> anyhow::Result<Timing> {
+    let started = Instant::now();
+    let timed = stream::iter(items).map(|item| async {
+        let began = Instant::now();
+        work(item).await?;
+        anyhow::Ok(began.elapsed())
+    });
+    let latencies = timed.buffer_unordered(connections).try_collect().await?;
+    Ok(Timing::new(started.elapsed(), latencies))
+}
+
 /// Sends all `requests` to `address` over `connections` connections. An answer
-/// other than `200` is an error: a fast refusal is no performance.
+/// that is no success is an error: a fast refusal is no performance.
 pub(crate) async fn send(
     address: SocketAddr,
     connections: usize,
@@ -93,7 +110,8 @@ async fn send_in_turn(
         let sent = Instant::now();
         let answer = connection.exchange(request).await.context("a request")?;
         latencies.push(sent.elapsed());
-        ensure!(answer.status == 200, "{}", refusal(&answer));
+        let is_done = (200..300).contains(&answer.status);
+        ensure!(is_done, "{}", refusal(&answer));
     }
     Ok(latencies)
 }

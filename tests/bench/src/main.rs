@@ -15,6 +15,7 @@ mod people;
 mod program;
 mod report;
 mod servers;
+mod social;
 mod stack;
 mod usage;
 
@@ -31,6 +32,8 @@ enum Command {
     Likes(likes::Options),
     /// Feeds: reading them cached and cold, and writing posts into them
     Feed(feed::Options),
+    /// Following, commenting, profiles, hashtags and search, each beside its bare query
+    Social(social::Options),
     /// Answer with a value of Redis and do nothing else: what `feed` compares with
     #[command(hide = true)]
     BareGet(bare_get::Settings),
@@ -51,6 +54,10 @@ async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()> {
         },
         Command::Feed(options) => tokio::select! {
             measured = feed::run(&options) => measured,
+            () = shutdown.draining() => bail!("interrupted"),
+        },
+        Command::Social(options) => tokio::select! {
+            measured = social::run(&options) => measured,
             () = shutdown.draining() => bail!("interrupted"),
         },
         Command::BareGet(settings) => bare_get::serve(&settings).await,

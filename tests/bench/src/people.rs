@@ -90,6 +90,7 @@ pub(crate) async fn plant(
         for field in ["username", "username_lower"] {
             account.insert(field, format!("fan_{n}"));
         }
+        account.insert("search_words", vec![format!("fan_{n}")]);
         for field in ["email", "email_lower"] {
             account.insert(field, email(n));
         }

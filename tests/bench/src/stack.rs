@@ -238,6 +238,10 @@ fn common_settings(
         ("POSTS_GRPC_URL", format!("http://{posts_grpc}")),
         ("SERVICE_CREDENTIAL", CREDENTIAL.to_owned()),
         ("TOKEN_SIGNING_KEY", key.expose_secret().to_owned()),
+        // Nobody listens there: what would be mailed waits.
+        ("MAIL_URL", "smtp://127.0.0.1:1".to_owned()),
+        ("MAIL_FROM", "Anufy <noreply@anufy.example>".to_owned()),
+        ("APP_URL", "https://anufy.example".to_owned()),
         ("DRAIN_DELAY", "0s".to_owned()),
         // No line for each request, as in what they are compared with.
         ("LOG", "warn".to_owned()),

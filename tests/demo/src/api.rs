@@ -32,6 +32,7 @@ pub(crate) struct Post {
     pub(crate) user: User,
     pub(crate) caption: String,
     pub(crate) likes_count: usize,
+    pub(crate) comments_count: usize,
     /// RFC 3339, in UTC with milliseconds, so that texts sort as times.
     pub(crate) created_at: String,
 }
@@ -40,6 +41,20 @@ pub(crate) struct Post {
 #[derive(Deserialize)]
 pub(crate) struct Liked {
     pub(crate) is_liked: bool,
+}
+
+/// To a comment.
+#[derive(Deserialize)]
+pub(crate) struct Comment {
+    pub(crate) content: String,
+}
+
+/// A hashtag that people use lately.
+#[derive(Deserialize)]
+pub(crate) struct Hashtag {
+    pub(crate) tag: String,
+    /// Its uses, older ones weighing less.
+    pub(crate) score: f64,
 }
 
 /// A page of a list.

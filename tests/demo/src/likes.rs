@@ -1,4 +1,4 @@
-//! People like posts, and every like that was acknowledged is counted once.
+//! People like posts, and every like that was acknowledged is counted once, as is every comment.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,20 +22,36 @@ const APPEAL_SPREAD: f64 = 1.5;
 /// As many likers as a page may have.
 const LIKERS_LIMIT: usize = 100;
 
-/// Somebody, by number, likes a post.
-pub(crate) type Like<'a> = (u32, &'a Post);
+/// Somebody, by number, does something about a post.
+pub(crate) type Deed<'a> = (u32, &'a Post);
 
-/// How many likes posts have, by their ids; none if they are not there.
-pub(crate) type Counts<'a> = HashMap<&'a str, usize>;
+/// How many deeds of a kind were done about posts.
+#[derive(Default)]
+pub(crate) struct Counts<'a>(HashMap<&'a str, usize>);
 
-/// Chooses up to `mean` likes a person: a post is the more popular the more
+impl<'a> Counts<'a> {
+    /// Counts the posts of deeds.
+    pub(crate) fn of(posts: impl IntoIterator<Item = &'a Post>) -> Self {
+        let mut counts = Self::default();
+        for post in posts {
+            *counts.0.entry(post.id.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn about(&self, post: &Post) -> usize {
+        self.0.get(post.id.as_str()).copied().unwrap_or_default()
+    }
+}
+
+/// Chooses up to `mean` deeds a person: a post is the more popular the more
 /// followers its author has, and the better it is.
 pub(crate) fn choose<'a>(
     graph: &Graph,
     posts: &'a [Post],
     mean: usize,
     random: &mut impl Rng,
-) -> anyhow::Result<Vec<Like<'a>>> {
+) -> anyhow::Result<Vec<Deed<'a>>> {
     let appeal = LogNormal::new(0.0, APPEAL_SPREAD)?;
     let popularity = posts.iter().map(|post| {
         let followers = u32::try_from(graph.followers(post.author).len())?;
@@ -45,60 +61,59 @@ pub(crate) fn choose<'a>(
     let popular = WeightedAliasIndex::new(popularity)?;
     let people = graph.people();
     let mut chosen = HashSet::new();
-    let mut likes = Vec::new();
+    let mut deeds = Vec::new();
     for _ in (0..mean).flat_map(|_| 0..people) {
         let (person, post) = (random.random_range(0..people), popular.sample(random));
         if chosen.insert((person, post)) {
-            likes.extend(posts.get(post).map(|post| (person, post)));
+            deeds.extend(posts.get(post).map(|post| (person, post)));
         }
     }
-    Ok(likes)
+    Ok(deeds)
 }
 
 /// Has people give `likes`, and returns how many each post has got.
 pub(crate) async fn give<'a>(
     steps: &mut Steps<'_>,
     people: &People,
-    likes: Vec<Like<'a>>,
+    likes: Vec<Deed<'a>>,
 ) -> anyhow::Result<Counts<'a>> {
     let client = steps.client;
-    let give = async |(person, post): Like<'a>| {
+    let give = async |(person, post): Deed<'a>| {
         let path = format!("/api/posts/{}/like", post.id);
         let request = people.get(person)?.request(client, Method::POST, &path);
         let answer: Liked = client.send(request).await?;
         ensure!(answer.is_liked, "{path} is not liked");
         Ok(post)
     };
-    let mut counts = Counts::new();
-    for post in steps.take("like", likes, give).await? {
-        *counts.entry(post.id.as_str()).or_default() += 1;
-    }
-    Ok(counts)
+    let posts: Vec<&Post> = steps.take("like", likes, give).await?;
+    Ok(Counts::of(posts))
 }
 
-/// Compares the counter of every post with the likes it was given.
+/// Compares the counters of every post with the likes and comments it was given.
 pub(crate) async fn compare(
     steps: &mut Steps<'_>,
     people: &People,
     posts: &[Post],
-    given: &Counts<'_>,
+    likes: &Counts<'_>,
+    comments: &Counts<'_>,
 ) -> anyhow::Result<Findings> {
     let (client, settling) = (steps.client, steps.settling());
     let compare = async |post: &Post| {
-        let wanted = given.get(post.id.as_str()).copied().unwrap_or_default();
+        let wanted = (likes.about(post), comments.about(post));
         let author = people.get(post.author)?;
-        let right = |seen: &api::Post| seen.likes_count == wanted;
+        let counted = |seen: &api::Post| (seen.likes_count, seen.comments_count);
+        let right = |seen: &api::Post| counted(seen) == wanted;
         let read = async || read_post(client, author, post).await;
         let seen = settling.look(read, right).await?;
         Ok((!right(&seen)).then(|| {
-            let counted = seen.likes_count;
-            format!("the post {} counts {counted} of {wanted} likes", post.id)
+            let (id, counted) = (&post.id, counted(&seen));
+            format!("the post {id} counts {counted:?} of {wanted:?} likes and comments")
         }))
     };
     let faults = steps
         .take("read posts", posts.iter().collect(), compare)
         .await?;
-    Ok(Findings::new("counts of likes", faults))
+    Ok(Findings::new("counts of likes and comments", faults))
 }
 
 /// Three ways of counting the likes of one post, which must agree.
@@ -129,7 +144,7 @@ pub(crate) async fn recount_most_liked<'a>(
     given: &Counts<'_>,
 ) -> anyhow::Result<Recount<'a>> {
     let client = steps.client;
-    let given_to = |post: &&Post| given.get(post.id.as_str()).copied().unwrap_or_default();
+    let given_to = |post: &&Post| given.about(post);
     let most_liked = posts.iter().max_by_key(given_to).context("no posts")?;
     let recount = async |post: &Post| {
         let author = people.get(post.author)?;

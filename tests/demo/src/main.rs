@@ -1,11 +1,12 @@
-//! Fills a running stack with people who follow, post and like, through the
-//! public API as any client, and shows what comes of it.
+//! Fills a running stack with people who follow, post, like and comment,
+//! through the public API as any client, and shows what comes of it.
 //!
 //! Whatever was acknowledged must be there in the end: every feed and every
-//! count of likes is compared with what this client has sent.
+//! count of likes and comments is compared with what this client has sent.
 
 mod api;
 mod client;
+mod comments;
 mod feeds;
 mod likes;
 mod options;
@@ -50,14 +51,17 @@ async fn play(options: &Options) -> anyhow::Result<()> {
     let posts = posts::publish(&mut steps, &people, drafts).await?;
     let likes = likes::choose(&graph, &posts, options.likes, &mut random)?;
     let likes = likes::give(&mut steps, &people, likes).await?;
+    let comments = likes::choose(&graph, &posts, options.comments, &mut random)?;
+    let comments = comments::write(&mut steps, &people, comments, &mut random).await?;
 
     let (feeds, feed_findings) = feeds::compare(&mut steps, &people, &graph, &posts).await?;
     feeds::read_all(&mut steps, "read feeds again", &people).await?;
-    let count_findings = likes::compare(&mut steps, &people, &posts, &likes).await?;
+    let count_findings = likes::compare(&mut steps, &people, &posts, &likes, &comments).await?;
     let recount = likes::recount_most_liked(&mut steps, &people, &posts, &likes).await?;
 
     show::feed(&people, &graph, &feeds)?;
     show::most_liked(&recount)?;
+    show::trending(&posts::trending(&mut steps, &people).await?)?;
     show::throughput(&steps)?;
     show::findings(&[feed_findings, count_findings, recount.findings()])
 }

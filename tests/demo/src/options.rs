@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use graph::{Graph, HeavyTailed, Meaning};
 use runtime::settings;
 
-/// Fill a running stack with people who follow, post and like, and show what comes of it
+/// Fill a running stack with people who follow, post, like and comment, and show what comes of it
 #[derive(Clone, Debug, Parser)]
 #[command(name = "demo")]
 pub(crate) struct Options {
@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// Likes a person gives, on average
     #[arg(long, env = "LIKES", default_value_t = 10)]
     pub(crate) likes: usize,
+    /// Comments a person writes, on average
+    #[arg(long, env = "COMMENTS", default_value_t = 4)]
+    pub(crate) comments: usize,
     /// Requests under way at a time
     #[arg(long, env = "CONCURRENCY", default_value_t = 32)]
     pub(crate) concurrency: usize,

@@ -24,6 +24,22 @@ pub(crate) struct Post {
     pub(crate) created_at: String,
 }
 
+/// The hashtags that people use lately, as anybody sees them.
+pub(crate) async fn trending(
+    steps: &mut Steps<'_>,
+    people: &People,
+) -> anyhow::Result<Vec<api::Hashtag>> {
+    let client = steps.client;
+    let read = async |number: u32| {
+        let path = "/api/posts/trending/hashtags";
+        let request = people.get(number)?.request(client, Method::GET, path);
+        let page: api::Page<api::Hashtag> = client.send(request).await?;
+        Ok(page.items)
+    };
+    let read = steps.take("read trending", vec![0], read).await?;
+    Ok(read.into_iter().flatten().collect())
+}
+
 /// Writes `mean` posts a person: some people write many, most a few.
 pub(crate) fn write(
     graph: &Graph,

@@ -6,7 +6,9 @@ use anyhow::{Context, ensure};
 use graph::Graph;
 use jiff::Timestamp;
 
-use crate::{feeds::Feed, likes::Recount, people::People, settle::Findings, steps::Steps};
+use crate::{
+    api::Hashtag, feeds::Feed, likes::Recount, people::People, settle::Findings, steps::Steps,
+};
 
 /// How many posts of a feed are shown, and how many faults of a kind.
 const SHOWN: usize = 5;
@@ -42,12 +44,13 @@ pub(crate) fn feed(people: &People, graph: &Graph, feeds: &[Feed]) -> anyhow::Re
     for post in feed.items.iter().take(SHOWN) {
         writeln!(
             out,
-            "  {} @{} · {} ago\n  {}\n  ❤️ {}\n",
+            "  {} @{} · {} ago\n  {}\n  ❤️ {}  💬 {}\n",
             post.user.full_name,
             post.user.username,
             age(&post.created_at)?,
             post.caption,
-            post.likes_count
+            post.likes_count,
+            post.comments_count
         )?;
     }
     Ok(())
@@ -78,6 +81,14 @@ pub(crate) fn most_liked(recount: &Recount<'_>) -> io::Result<()> {
         post.caption,
         post.likes_count,
     )
+}
+
+/// The hashtags that people use lately, most used first.
+pub(crate) fn trending(hashtags: &[Hashtag]) -> io::Result<()> {
+    let shown = hashtags.iter().take(SHOWN);
+    let shown = shown.map(|it| format!("#{} ({:.1})", it.tag, it.score));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    writeln!(io::stdout(), "\nTrending: {shown}")
 }
 
 /// How fast each step was, and what became of all requests.

@@ -112,6 +112,16 @@ pub(crate) fn caption(friend: Option<&str>, random: &mut impl Rng) -> String {
     text
 }
 
+/// What somebody says about a post.
+pub(crate) fn comment(random: &mut impl Rng) -> String {
+    let [doing, verdict] = [DOINGS, VERDICTS].map(|words| pick(words, random));
+    if random.random_bool(0.5) {
+        verdict.to_owned()
+    } else {
+        format!("{doing}? {verdict}")
+    }
+}
+
 fn pick(words: &[&'static str], random: &mut impl Rng) -> &'static str {
     words.choose(random).copied().unwrap_or_default()
 }

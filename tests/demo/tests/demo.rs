@@ -34,7 +34,7 @@ async fn a_stack_is_filled_and_everything_in_it_is_right() {
     assert_eq!(status, Some(0), "{output}");
     for line in [
         "8 of 8 feeds right",
-        "24 of 24 counts of likes right",
+        "24 of 24 counts of likes and comments right",
         "1 of 1 list of likers right",
     ] {
         assert!(output.contains(line), "{line}: {output}");
@@ -65,7 +65,7 @@ async fn likes_that_nobody_counts_are_noticed() {
     let stack = Stack::builder().without_worker().start().await;
     let (status, output) = demo(&stack.gateway_url(), &[("SETTLE", "1s")]).await;
     assert_eq!(status, Some(1), "{output}");
-    assert!(output.contains("counts 0 of "), "{output}");
+    assert!(output.contains("counts (0, "), "{output}");
     assert!(output.contains("0 of 1 list of likers right"), "{output}");
 }
 

@@ -8,24 +8,34 @@ use mongodb::{
     Database,
     bson::{DateTime, Document, doc},
 };
-use testkit::{Client, Deployment, Hold, Moment, Sandbox, Service, Step, User, Wiretap};
+use testkit::{
+    Administrator, Client, Deployment, Hold, Letter, Moment, Sandbox, Service, Step, User, Wiretap,
+};
 use tokio::time::sleep;
 
-use super::truth;
+use crate::truth;
 
 /// What services do all the time, whoever asks them for what: health, leases,
-/// looking for work. Everything else is a step of somebody's operation.
-const CHATTER: [&str; 10] = [
+/// looking for work, noting who was there. Everything else is a step of somebody's
+/// operation; a read of accounts that is one changes nothing that a kill could break.
+const CHATTER: [&str; 17] = [
+    "aggregate follow_sweeps",
+    "aggregate posts_erasures",
     "endSessions",
     "find auth_outbox",
     "find follow_changes",
+    "find mails",
+    "find posts_erased_content",
+    "find posts_erasures",
     "find posts_outbox",
     "find sessions",
+    "find users",
     "getMore",
     "hello",
     "ping",
     "update auth_leases",
     "update posts_leases",
+    "update sessions",
 ];
 const COMMIT: &str = "commitTransaction";
 /// Long enough for everything that an operation brings about.
@@ -37,6 +47,7 @@ pub(super) struct Rig {
     /// auth and posts.
     pub(super) victims: [Victim; 2],
     gateway: Service,
+    administrator: Administrator,
     deployment: Deployment,
 }
 
@@ -99,7 +110,15 @@ impl Steps {
 
 impl Rig {
     pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings that differ from the usual ones.
+    pub(super) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let mut deployment = Deployment::new(Sandbox::create().await).await;
+        for (name, value) in settings {
+            deployment.set(name, *value);
+        }
         deployment.migrate().await;
         let taps = tap(&mut deployment).await;
         let auth = Victim::new(deployment.start_auth().await, taps);
@@ -107,9 +126,13 @@ impl Rig {
         let posts = Victim::new(deployment.start_posts(&auth.service).await, taps);
         let services = [&auth.service, &posts.service];
         let gateway = deployment.start_gateway(&services).await;
+        let operators_door = format!("http://{}", auth.service.grpc);
+        let (credential, door) = (deployment.credential(), gateway.client());
+        let administrator = Administrator::create(&operators_door, credential, &door).await;
         Self {
             victims: [auth, posts],
             gateway,
+            administrator,
             deployment,
         }
     }
@@ -125,6 +148,16 @@ impl Rig {
     /// `size` people like `model`.
     pub(super) async fn crowd(&self, model: &User, size: usize) -> Vec<User> {
         self.deployment.crowd(model, size).await
+    }
+
+    /// Makes `user` a moderator.
+    pub(super) async fn make_moderator(&self, user: &User) {
+        self.administrator.make_moderator(user).await;
+    }
+
+    /// What was mailed to `address` with the subject `subject`.
+    pub(super) fn letters(&self, address: &str, subject: &str) -> Vec<Letter> {
+        self.deployment.mail().letters(address, subject)
     }
 
     pub(super) fn mongodb(&self) -> &Database {

@@ -50,6 +50,7 @@ pub(super) async fn survives<S: Story>(_: S) {
 async fn steps<S: Story>(rig: &Rig) -> [Steps; 2] {
     let cast = S::prepare(rig).await;
     rig.settled("before the recording").await;
+    eventually(SOON, async || rig.victims.iter().all(Victim::is_done)).await;
     for victim in &rig.victims {
         victim.forget();
     }

@@ -40,10 +40,6 @@ impl Step {
     pub(super) async fn perform(&self, rig: &Rig, people: &[User], nth: usize) -> Option<Response> {
         let to = &rig.deployment;
         match self {
-            Self::Block(by, of) => to.block(&people[*by], &people[*of]).await,
-            Self::Unblock(by, of) => to.unblock(&people[*by], &people[*of]).await,
-            Self::Mute(by, of) => to.mute(&people[*by], &people[*of]).await,
-            Self::Unmute(by, of) => to.unmute(&people[*by], &people[*of]).await,
             Self::ShadowBan(who) => to.shadow_ban(&people[*who]).await,
             Self::LiftShadowBan(who) => to.lift_shadow_ban(&people[*who]).await,
             Self::Suspend(who) => to.suspend(&people[*who]).await,
@@ -54,10 +50,14 @@ impl Step {
     }
 
     async fn ask(&self, people: &[User], nth: usize) -> Response {
-        let follow = |of: &usize| format!("/api/users/{}/follow", people[*of].id);
+        let to = |of: &usize, what: &str| format!("/api/users/{}/{what}", people[*of].id);
         match self {
-            Self::Follow(by, of) => people[*by].post_empty(&follow(of)).await,
-            Self::Unfollow(by, of) => people[*by].delete(&follow(of)).await,
+            Self::Follow(by, of) => people[*by].post_empty(&to(of, "follow")).await,
+            Self::Unfollow(by, of) => people[*by].delete(&to(of, "follow")).await,
+            Self::Block(by, of) => people[*by].post_empty(&to(of, "block")).await,
+            Self::Unblock(by, of) => people[*by].delete(&to(of, "block")).await,
+            Self::Mute(by, of) => people[*by].post_empty(&to(of, "mute")).await,
+            Self::Unmute(by, of) => people[*by].delete(&to(of, "mute")).await,
             Self::Publish(by) => {
                 let body = json!({ "content": format!("step {nth}") });
                 people[*by].post("/api/posts", &body).await

@@ -151,10 +151,6 @@ impl Known {
     /// Takes note of what is not asked for, and so cannot be refused.
     fn expect(&mut self, step: &Step) {
         match *step {
-            Step::Block(by, of) => self.blocks.insert((by, of)),
-            Step::Unblock(by, of) => self.blocks.remove(&(by, of)),
-            Step::Mute(by, of) => self.mutes.insert((by, of)),
-            Step::Unmute(by, of) => self.mutes.remove(&(by, of)),
             Step::ShadowBan(who) => self.banned.insert(who),
             Step::LiftShadowBan(who) => self.banned.remove(&who),
             Step::Suspend(who) => self.suspended.insert(who),
@@ -171,6 +167,21 @@ impl Known {
             }
             (Step::Unfollow(by, of), 200) => {
                 self.follows.remove(&(*by, *of));
+            }
+            (Step::Block(by, of), 204) => {
+                self.blocks.insert((*by, *of));
+                for pair in [(*by, *of), (*of, *by)] {
+                    self.follows.remove(&pair);
+                }
+            }
+            (Step::Unblock(by, of), 204) => {
+                self.blocks.remove(&(*by, *of));
+            }
+            (Step::Mute(by, of), 204) => {
+                self.mutes.insert((*by, *of));
+            }
+            (Step::Unmute(by, of), 204) => {
+                self.mutes.remove(&(*by, *of));
             }
             (Step::GoPrivate(who), 200) => {
                 self.private.insert(*who);

@@ -6,9 +6,11 @@ use contracts::{
         self as auth, ListPostsCountsRequest, VerifyFollowCountsRequest,
         counters_service_client::CountersServiceClient as AuthCounters,
     },
+    events::v1::ContentType,
     posts::v1::{
-        self as posts, GetPostCountsRequest, RepublishPostCountsRequest, VerifyLikeCountsRequest,
-        VerifyPostCountsRequest, counters_service_client::CountersServiceClient as PostsCounters,
+        self as posts, GetPostCountsRequest, RepublishPostCountsRequest,
+        VerifyContentCountsRequest, VerifyPostCountsRequest,
+        counters_service_client::CountersServiceClient as PostsCounters,
     },
     rpc::{Caller, CallerChannel},
 };
@@ -17,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use super::report::{Report, Wrong};
 use crate::CountersSettings;
 
-/// Accounts, or posts, asked for at a time: the most that the owners answer.
+/// Accounts, posts or comments asked for at a time: the most that the owners answer.
 const PAGE: u32 = 1_000;
 /// How long an owner may take for a page.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,10 +53,10 @@ struct Copies {
 impl Counters {
     pub(crate) fn connect(settings: &CountersSettings) -> anyhow::Result<Self> {
         let owners = &settings.owners;
-        let credential = &owners.credential.service_credential;
+        let credential = &owners.auth.credential.service_credential;
         let channel = |url: &str| Caller::channel(url, credential, DEADLINE);
         Ok(Self {
-            auth: AuthCounters::new(channel(&owners.auth_grpc_url)?),
+            auth: AuthCounters::new(channel(&owners.auth.auth_grpc_url)?),
             posts: PostsCounters::new(channel(&owners.posts_grpc_url)?),
             repair: settings.repair,
             settle_time: settings.settle_time,
@@ -69,7 +71,10 @@ impl Counters {
         self.verify_follow_counts(&mut report).await?;
         self.verify_post_counts(&mut report).await?;
         self.verify_copies(&mut report).await?;
-        self.verify_like_counts(&mut report).await?;
+        for content_type in [ContentType::Post, ContentType::Comment] {
+            self.verify_content_counts(content_type, &mut report)
+                .await?;
+        }
         Ok(report)
     }
 
@@ -155,31 +160,45 @@ impl Counters {
         }
     }
 
-    /// `likes_count` with the likes of each post.
-    async fn verify_like_counts(&mut self, report: &mut Report) -> anyhow::Result<()> {
-        let mut after_post_id = String::new();
+    /// What posts or comments say of themselves with what there is of it.
+    async fn verify_content_counts(
+        &mut self,
+        content_type: ContentType,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let (is_comment, mut after_id) = (content_type == ContentType::Comment, String::new());
         loop {
-            let request = VerifyLikeCountsRequest {
-                after_post_id,
+            let request = VerifyContentCountsRequest {
+                content_type: content_type.into(),
+                after_id,
                 limit: PAGE,
                 repair: self.repair,
             };
-            let page = self.posts.verify_like_counts(request).await;
+            let page = self.posts.verify_content_counts(request).await;
             let page = page.context(POSTS_FAILED)?.into_inner();
-            report.posts += u64::from(page.examined);
+            let examined = u64::from(page.examined);
+            if is_comment {
+                report.comments += examined;
+            } else {
+                report.posts += examined;
+            }
             report
                 .wrong
                 .extend(page.mismatches.into_iter().map(|it| Wrong {
-                    counter: "likes_count".to_owned(),
-                    id: it.post_id,
+                    counter: if is_comment {
+                        format!("{} in comments", it.counter)
+                    } else {
+                        it.counter
+                    },
+                    id: it.id,
                     stored: it.stored,
                     counted: it.counted,
                     is_repaired: self.repair,
                 }));
-            if page.last_post_id.is_empty() {
+            if page.last_id.is_empty() {
                 return Ok(());
             }
-            after_post_id = page.last_post_id;
+            after_id = page.last_id;
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 pub(crate) struct Wrong {
     /// Which counter: `followers_count`.
     pub(crate) counter: String,
-    /// Of which account, or of which post.
+    /// Of which account, post or comment.
     pub(crate) id: String,
     /// What it said.
     pub(crate) stored: i64,
@@ -22,8 +22,10 @@ pub(crate) struct Report {
     pub(crate) accounts: u64,
     /// Authors whose posts were counted.
     pub(crate) authors: u64,
-    /// Posts whose likes were counted.
+    /// Posts whose likes, comments and saves were counted.
     pub(crate) posts: u64,
+    /// Comments whose likes and replies were counted.
+    pub(crate) comments: u64,
     /// Every counter that was wrong.
     pub(crate) wrong: Vec<Wrong>,
 }
@@ -48,10 +50,12 @@ impl fmt::Display for Report {
         let repaired = self.wrong.iter().filter(|wrong| wrong.is_repaired).count();
         writeln!(
             f,
-            "{} accounts, {} authors and {} posts compared: {} counters wrong, {repaired} repaired",
+            "{} accounts, {} authors, {} posts and {} comments compared: \
+             {} counters wrong, {repaired} repaired",
             self.accounts,
             self.authors,
             self.posts,
+            self.comments,
             self.wrong.len()
         )
     }

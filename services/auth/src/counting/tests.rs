@@ -1,13 +1,16 @@
 use bson::{Document, doc};
+use contracts::jobs::v1::{Jobs, NotificationKind, job};
 use domain::{Follow, FollowStatus, Timestamp};
+use futures_util::TryStreamExt;
 use mongodb::Collection;
+use runtime::ManualClock;
 use store::MongoSettings;
 use testkit::Sandbox;
 
 use super::*;
 use crate::{
     counters::CounterCheck,
-    mongo::{LEASES, indexes},
+    mongo::{LEASES, OUTBOX, indexes},
 };
 
 /// Auth's collections without anybody who counts.
@@ -35,7 +38,9 @@ impl Quiet {
         let changes = FollowChanges::new(&self.store);
         let counters = Counters::new(&self.store, &changes);
         let lease = Lease::new(&self.store, LEASES, "follow_counting");
-        FollowCounting::new(&self.store, &changes, &counters, lease)
+        let outbox = Outbox::new(&self.store, OUTBOX);
+        let clock = Arc::new(ManualClock::default());
+        FollowCounting::new(&self.store, &changes, &counters, &outbox, clock, lease)
     }
 
     fn documents(&self, collection: &str) -> Collection<Document> {
@@ -79,6 +84,7 @@ fn row(from: UserId, to: UserId, delta: i64) -> FollowChange {
         follower_id: from,
         followee_id: to,
         delta,
+        was_asked: false,
     }
 }
 
@@ -89,6 +95,64 @@ fn changes_are_summed_by_account_and_may_cancel_out() {
     let (mut of_ana, mut of_bo) = (CounterDeltas::default(), CounterDeltas::default());
     (of_ana.followers, of_bo.following) = (1, 1);
     assert_eq!(summed, BTreeMap::from([(ana, of_ana), (bo, of_bo)]));
+}
+
+#[test]
+fn only_who_is_new_and_was_not_asked_for_is_told_of() {
+    let [ana, bo, cy, di, ed] = [(); 5].map(|()| UserId::generate());
+    let asked = FollowChange {
+        was_asked: true,
+        ..row(di, ana, 1)
+    };
+    let rows = [
+        row(bo, ana, 1),
+        row(cy, ana, 1),
+        row(cy, ana, -1),
+        asked,
+        row(ed, ana, -1),
+        row(ed, ana, 1),
+        row(cy, ana, 1),
+        row(ana, bo, -1),
+    ];
+    let told = BTreeMap::from([(ana, vec![bo, cy])]);
+    assert_eq!(newcomers(&rows), told);
+    assert_eq!(newcomers(&rows[1..3]), BTreeMap::new());
+}
+
+/// Of the notifications that wait, whom each tells of how many.
+async fn told(quiet: &Quiet) -> Vec<(String, usize)> {
+    let rows = quiet.documents(OUTBOX).find(doc! {}).await.unwrap();
+    let rows: Vec<Document> = rows.try_collect().await.unwrap();
+    let notify = |row: &Document| {
+        let jobs = Jobs::from_bytes(row.get_binary_generic("payload").unwrap());
+        let [job] = jobs.unwrap().jobs.try_into().unwrap();
+        let Some(job::Work::Notify(notify)) = job.work else {
+            panic!("another job");
+        };
+        assert_eq!(notify.kind(), NotificationKind::Follow);
+        (notify.user_id, notify.actors.len())
+    };
+    rows.iter().map(notify).collect()
+}
+
+#[tokio::test]
+async fn a_rush_of_followers_is_told_in_a_few_jobs_with_the_count() {
+    let quiet = Quiet::start().await;
+    let accounts = quiet.accounts(205).await;
+    let (owner, fans) = accounts.split_first().unwrap();
+    for fan in fans {
+        quiet.follow(*fan, *owner).await;
+    }
+    let replicas = [quiet.counting(), quiet.counting()];
+    let rows = replicas[0].changes.oldest(BATCH).await.unwrap();
+    let counts = replicas.iter().map(|replica| replica.count(&rows));
+    futures_util::future::join_all(counts).await;
+    let mut sizes = told(&quiet).await;
+    sizes.sort_by_key(|(_, size)| *size);
+    let owner = owner.to_string();
+    let expected = [4, 100, 100].map(|size| (owner.clone(), size));
+    assert_eq!(sizes, expected);
+    assert_eq!(quiet.counter(accounts[0], "followers_count").await, 204);
 }
 
 #[tokio::test]

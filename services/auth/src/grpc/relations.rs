@@ -8,7 +8,7 @@ use contracts::{
     },
     rpc::{parse_id, parse_ids},
 };
-use domain::{Follow, UserId};
+use domain::{ErrorKind, Follow, UserId};
 use futures_util::{
     Stream, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -27,6 +27,8 @@ use crate::{
 const FOLLOWEES: usize = 500;
 /// Ids in one message.
 const IDS: usize = 1_000;
+/// Most names in one call.
+const NAMES_MAX: usize = 100;
 
 pub(crate) struct RelationsApi {
     pub(crate) lists: FollowLists,
@@ -64,9 +66,19 @@ impl RelationsService for RelationsApi {
 
     async fn resolve_mentions(
         &self,
-        _request: Request<ResolveMentionsRequest>,
+        request: Request<ResolveMentionsRequest>,
     ) -> Result<Response<ResolveMentionsResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        let request = request.into_inner();
+        let author_id: UserId = parse_id(&request.author_id)?;
+        if request.usernames.len() > NAMES_MAX {
+            let message = format!("at most {NAMES_MAX} names");
+            return Err(contracts::status(ErrorKind::Invalid, message));
+        }
+        let relations = &self.lists.relations;
+        let named = relations.named(author_id, &request.usernames);
+        let named = named.await.map_err(refuse)?;
+        let users = named.iter().map(RelatedUser::from).collect();
+        Ok(Response::new(ResolveMentionsResponse { users }))
     }
 
     type StreamFolloweesStream = BoxStream<'static, Result<StreamFolloweesResponse, Status>>;

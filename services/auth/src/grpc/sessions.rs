@@ -6,13 +6,14 @@ use contracts::{
         GetKeysRequest, GetKeysResponse, sessions_service_server::SessionsService,
     },
     rpc::parse_id,
+    status, timestamp, timestamp_of,
 };
-use domain::SessionId;
+use domain::{ErrorKind, SessionId};
 use tokens::Signer;
 use tonic::{Request, Response, Status};
 
 use super::refuse;
-use crate::sessions::Sessions;
+use crate::{sessions::Sessions, token_exchange::PredecessorToken};
 
 pub(crate) struct SessionsApi {
     pub(crate) sessions: Sessions,
@@ -40,8 +41,27 @@ impl SessionsService for SessionsApi {
 
     async fn exchange_token(
         &self,
-        _request: Request<ExchangeTokenRequest>,
+        request: Request<ExchangeTokenRequest>,
     ) -> Result<Response<ExchangeTokenResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        let old = predecessor_token(&request.into_inner())?;
+        let exchanged = self.sessions.exchange(old).await.map_err(refuse)?;
+        Ok(Response::new(ExchangeTokenResponse {
+            token: exchanged.token,
+            expires_at: Some(timestamp(exchanged.expires_at)),
+        }))
     }
+}
+
+fn predecessor_token(request: &ExchangeTokenRequest) -> Result<PredecessorToken, Status> {
+    let invalid = |what| status(ErrorKind::Invalid, what);
+    let digest = request.digest.as_slice().try_into();
+    Ok(PredecessorToken {
+        user_id: parse_id(&request.user_id)?,
+        issued_at: request
+            .issued_at
+            .map(timestamp_of)
+            .ok_or_else(|| invalid("issued_at is required"))?,
+        expires_at: request.expires_at.map(timestamp_of),
+        digest: digest.or(Err(invalid("digest must be 32 bytes")))?,
+    })
 }

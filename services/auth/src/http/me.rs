@@ -9,5 +9,7 @@ pub(crate) async fn handle(
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
     let user = accounts.own(caller.user_id).await?;
+    // Apps ask for it when they start.
+    accounts.sessions.last_seen.note(caller.session_id);
     Ok(HttpResponse::Ok().json(OwnUserView::from(user)))
 }

@@ -64,6 +64,8 @@ pub(crate) struct OwnUserView {
     #[serde(flatten)]
     user: UserView,
     email: Option<String>,
+    /// Whether mail to it was shown to arrive.
+    email_verified: bool,
     /// `YYYY-MM-DD`.
     dob: Option<String>,
     role: Role,
@@ -126,6 +128,7 @@ impl From<User> for OwnUserView {
     fn from(user: User) -> Self {
         Self {
             email: user.email.clone(),
+            email_verified: user.email_verified_at.is_some(),
             dob: user.dob.map(|dob| dob.date().to_string()),
             role: user.role,
             settings: user.settings.clone(),

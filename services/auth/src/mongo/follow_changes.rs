@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::doc;
-use domain::{Id, UserId};
+use domain::{Follow, Id, UserId};
 use futures_util::TryStreamExt;
 use mongodb::{ClientSession, Collection, error::Result};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,36 @@ pub(crate) struct FollowChange {
     pub(crate) followee_id: UserId,
     /// 1 or −1.
     pub(crate) delta: i64,
+    /// The followee was asked, and need not be told who follows it now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) was_asked: bool,
+}
+
+impl FollowChange {
+    /// Somebody follows without having asked.
+    pub(crate) fn begun(edge: &Follow) -> Self {
+        Self::of(edge, 1, false)
+    }
+
+    /// Somebody who has asked follows.
+    pub(crate) fn accepted(edge: &Follow) -> Self {
+        Self::of(edge, 1, true)
+    }
+
+    /// Somebody follows no longer.
+    pub(crate) fn ended(edge: &Follow) -> Self {
+        Self::of(edge, -1, false)
+    }
+
+    fn of(edge: &Follow, delta: i64, was_asked: bool) -> Self {
+        Self {
+            id: Id::generate(),
+            follower_id: edge.follower_id,
+            followee_id: edge.followee_id,
+            delta,
+            was_asked,
+        }
+    }
 }
 
 /// The `follow_changes` collection. A row is written in the transaction that
@@ -53,6 +83,17 @@ impl FollowChanges {
         change: &FollowChange,
     ) -> Result<()> {
         self.rows.insert_one(change).session(session).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn insert_all(
+        &self,
+        session: &mut ClientSession,
+        changes: &[FollowChange],
+    ) -> Result<()> {
+        if !changes.is_empty() {
+            self.rows.insert_many(changes).session(session).await?;
+        }
         Ok(())
     }
 

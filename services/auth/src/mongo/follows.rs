@@ -1,7 +1,11 @@
 use bson::{Document, doc};
-use domain::{Follow, FollowStatus, Id, UserId};
+use domain::{Follow, FollowStatus, Id, Timestamp, UserId};
 use futures_util::TryStreamExt;
-use mongodb::{ClientSession, Collection, error::Result, options::Hint};
+use mongodb::{
+    ClientSession, Collection,
+    error::Result,
+    options::{Hint, ReturnDocument},
+};
 use serde::Deserialize;
 use store::Store;
 
@@ -77,11 +81,13 @@ pub(crate) enum Order {
     OldestFirst,
 }
 
-/// A part of a list: its accepted edges.
+/// A part of a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EdgeRange {
     pub(crate) list: FollowList,
     pub(crate) owner_id: UserId,
+    /// Which edges are in the list.
+    pub(crate) status: FollowStatus,
     pub(crate) order: Order,
     /// Begins behind this edge.
     pub(crate) after: Option<Id<Follow>>,
@@ -89,12 +95,44 @@ pub(crate) struct EdgeRange {
     pub(crate) limit: usize,
 }
 
+impl EdgeRange {
+    /// A list from its newest edge on, of which nothing is read yet.
+    pub(crate) const fn newest(list: FollowList, owner_id: UserId, status: FollowStatus) -> Self {
+        Self {
+            list,
+            owner_id,
+            status,
+            order: Order::NewestFirst,
+            after: None,
+            limit: 0,
+        }
+    }
+
+    /// The first of a list behind `after`, up to `limit`.
+    pub(crate) const fn oldest(
+        list: FollowList,
+        owner_id: UserId,
+        status: FollowStatus,
+        after: Option<Id<Follow>>,
+        limit: usize,
+    ) -> Self {
+        Self {
+            list,
+            owner_id,
+            status,
+            order: Order::OldestFirst,
+            after,
+            limit,
+        }
+    }
+}
+
 /// How many documents, or what sum, an account has.
 #[derive(Deserialize)]
-pub(super) struct Total {
+pub(crate) struct Total {
     #[serde(rename = "_id")]
-    pub(super) user_id: UserId,
-    pub(super) total: i64,
+    pub(crate) user_id: UserId,
+    pub(crate) total: i64,
 }
 
 impl Follows {
@@ -138,6 +176,73 @@ impl Follows {
         remove.hint(by_name(indexes::FOLLOW)).session(session).await
     }
 
+    /// Removes the edge from one account to another as [`Follows::remove`] does.
+    /// Where there is none it comes and goes, so that a transaction that makes
+    /// one meanwhile is in the way (of two that write the same key of a unique
+    /// index, one has to begin again) and sees what it overlooked.
+    pub(crate) async fn cut(
+        &self,
+        session: &mut ClientSession,
+        from: UserId,
+        to: UserId,
+        now: Timestamp,
+    ) -> Result<Option<Follow>> {
+        let removed = self.remove(&mut *session, from, to).await?;
+        if removed.is_none() {
+            let obstacle = Follow {
+                id: Id::generate(),
+                follower_id: from,
+                followee_id: to,
+                status: FollowStatus::Pending,
+                created_at: now,
+            };
+            self.insert(&mut *session, &obstacle).await?;
+            self.remove(session, from, to).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Accepts the request from one account to another and returns the edge, if
+    /// there was one.
+    pub(crate) async fn accept(
+        &self,
+        session: &mut ClientSession,
+        from: UserId,
+        to: UserId,
+    ) -> Result<Option<Follow>> {
+        let accept = self
+            .edges
+            .find_one_and_update(request(from, to), accepted())
+            .return_document(ReturnDocument::After);
+        accept.hint(by_name(indexes::FOLLOW)).session(session).await
+    }
+
+    /// Accepts requests that were read in the transaction of `session`.
+    pub(crate) async fn accept_all(
+        &self,
+        session: &mut ClientSession,
+        requests: &[Follow],
+    ) -> Result<()> {
+        let ids: Vec<Id<Follow>> = requests.iter().map(|edge| edge.id).collect();
+        let accept = self
+            .edges
+            .update_many(doc! { "_id": { "$in": ids } }, accepted());
+        accept.session(session).await?;
+        Ok(())
+    }
+
+    /// Removes the request from one account to another and returns the edge, if
+    /// there was one. A follow that is in force stays.
+    pub(crate) async fn decline(
+        &self,
+        session: &mut ClientSession,
+        from: UserId,
+        to: UserId,
+    ) -> Result<Option<Follow>> {
+        let remove = self.edges.find_one_and_delete(request(from, to));
+        remove.hint(by_name(indexes::FOLLOW)).session(session).await
+    }
+
     /// The edges of a part of a list, in its order.
     pub(crate) async fn page(
         &self,
@@ -149,7 +254,7 @@ impl Follows {
             Order::OldestFirst => (1, "$gt"),
         };
         let owner = range.list.owner_field();
-        let mut filter = doc! { owner: range.owner_id, "status": FollowStatus::Accepted };
+        let mut filter = doc! { owner: range.owner_id, "status": range.status };
         if let Some(after) = range.after {
             filter.insert("_id", doc! { behind: after });
         }
@@ -160,6 +265,46 @@ impl Follows {
         let find = find.hint(by_name(range.list.index()));
         let mut edges = find.session(&mut *session).await?;
         edges.stream(session).try_collect().await
+    }
+
+    /// Whom those among `friends` follow whom `user_id` follows, each with how
+    /// many of them do: looked for among the newest `each` follows of every
+    /// friend, up to `limit` in all, those of the most friends first.
+    pub(crate) async fn of_friends(
+        &self,
+        session: &mut ClientSession,
+        user_id: UserId,
+        friends: &[UserId],
+        each: i64,
+        limit: i64,
+    ) -> Result<Vec<Total>> {
+        let newest = vec![
+            doc! { "$match": { "status": FollowStatus::Accepted } },
+            doc! { "$sort": { "_id": -1 } },
+            doc! { "$limit": each },
+            doc! { "$project": { "followee_id": 1 } },
+        ];
+        let pipeline = [
+            doc! { "$match": { "follower_id": user_id, "followee_id": { "$in": friends } } },
+            doc! { "$lookup": {
+                "from": NAME,
+                "localField": "followee_id",
+                "foreignField": "follower_id",
+                "pipeline": newest,
+                "as": "edges",
+            } },
+            doc! { "$unwind": "$edges" },
+            doc! { "$group": { "_id": "$edges.followee_id", "total": { "$sum": 1_i64 } } },
+            doc! { "$sort": { "total": -1, "_id": -1 } },
+            doc! { "$limit": limit },
+        ];
+        let totals = self
+            .edges
+            .aggregate(pipeline)
+            .hint(by_name(indexes::FOLLOW));
+        let totals = totals.with_type::<Total>();
+        let mut totals = totals.session(&mut *session).await?;
+        totals.stream(session).try_collect().await
     }
 
     /// How many accounts `user_id` follows or has asked to follow, counted up to `limit`.
@@ -191,6 +336,14 @@ impl Follows {
         let mut totals = totals.session(&mut *session).await?;
         totals.stream(session).try_collect().await
     }
+}
+
+fn request(from: UserId, to: UserId) -> Document {
+    doc! { "follower_id": from, "followee_id": to, "status": FollowStatus::Pending }
+}
+
+fn accepted() -> Document {
+    doc! { "$set": { "status": FollowStatus::Accepted } }
 }
 
 /// Matches documents from `user_id` to any of `others`, and back. Looked up

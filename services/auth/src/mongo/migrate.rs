@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use store::{Store, StoreError};
 
 use super::indexes;
-use crate::{MigrateSettings, passwords};
+use crate::{MigrateSettings, passwords, user_search::account_words};
 
 /// Findings kept in the report; more are only counted.
 const FINDINGS_MAX: usize = 10_000;
@@ -21,7 +21,7 @@ const FINDINGS_MAX: usize = 10_000;
 pub struct MigrationReport {
     /// Accounts looked at.
     pub examined: u64,
-    /// Accounts that got `username_lower` or `email_lower`.
+    /// Accounts that got `username_lower`, `email_lower` or `search_words`.
     pub completed: u64,
     /// Accounts that need a person's decision, the first 10,000.
     pub findings: Vec<Finding>,
@@ -92,6 +92,7 @@ async fn complete_accounts(
     let lacking = doc! { "$or": [
         { "username_lower": { "$not": { "$type": "string" } } },
         { "email_lower": { "$not": { "$type": "string" } } },
+        { "search_words": { "$not": { "$type": "array" } } },
     ]};
     let filter = if examine_all {
         doc! {}
@@ -143,6 +144,7 @@ async fn complete_account(
             Err(error) => return Err(error.into()),
         }
     }
+    is_completed |= complete_words(users, &id, document).await?;
     report.completed += u64::from(is_completed);
     match document.get_str("password") {
         Ok(hash) if passwords::is_known_scheme(hash) => {}
@@ -157,6 +159,27 @@ async fn complete_account(
         report.find(&id, format!("cannot be read as an account: {fields}"));
     }
     Ok(())
+}
+
+/// By which words an account is found, where that is not noted or not what its
+/// names say now; whether it was changed.
+async fn complete_words(
+    users: &Collection<RawDocumentBuf>,
+    id: &Bson,
+    document: &Document,
+) -> Result<bool, StoreError> {
+    let Ok(username) = document.get_str("username") else {
+        return Ok(false);
+    };
+    let full_name = document.get_str("full_name").unwrap_or_default();
+    let words = account_words(username, full_name);
+    let words: Vec<Bson> = words.into_iter().map(Bson::from).collect();
+    if document.get_array("search_words").ok() == Some(&words) {
+        return Ok(false);
+    }
+    let set = doc! { "$set": { "search_words": words } };
+    users.update_one(doc! { "_id": id }, set).await?;
+    Ok(true)
 }
 
 /// The fields that keep a document from being an account. Only their names:

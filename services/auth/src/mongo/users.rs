@@ -1,10 +1,12 @@
-use bson::{Document, RawDocument, RawDocumentBuf, doc, serialize_to_bson};
-use domain::{Session, Timestamp, User, UserId, UserSettings, Username};
-use futures_util::{FutureExt, TryStreamExt};
+mod life;
+
+use bson::{Document, RawDocument, RawDocumentBuf, doc, serialize_to_bson, serialize_to_document};
+use domain::{Standing, Timestamp, User, UserId, UserSettings, Username};
+use futures_util::TryStreamExt;
 use mongodb::{ClientSession, Collection, options::ReturnDocument};
 use store::{Operation, Store, StoreError, readable};
 
-use super::{indexes, sessions};
+use super::indexes;
 use crate::{AuthError, accounts::UserRef};
 
 /// The `users` collection.
@@ -12,8 +14,7 @@ use crate::{AuthError, accounts::UserRef};
 pub(crate) struct Users {
     store: Store,
     collection: Collection<User>,
-    documents: Collection<RawDocumentBuf>,
-    sessions: Collection<Session>,
+    pub(super) documents: Collection<RawDocumentBuf>,
 }
 
 /// Checked changes of an account; `None` is left as it is.
@@ -81,33 +82,7 @@ impl Users {
             store: store.clone(),
             collection: store.collection("users"),
             documents: store.collection("users"),
-            sessions: store.collection(sessions::NAME),
         }
-    }
-
-    /// Stores a new account and its first session, both or neither.
-    pub(crate) async fn insert_with_session(
-        &self,
-        user: &User,
-        session: &Session,
-    ) -> Result<(), AuthError> {
-        let (users, sessions) = (self.collection.clone(), self.sessions.clone());
-        let (user, session) = (user.clone(), session.clone());
-        self.store
-            .transaction(operation("insert_with_session"), move |transaction| {
-                let (users, sessions) = (users.clone(), sessions.clone());
-                let (user, session) = (user.clone(), session.clone());
-                async move {
-                    let insert = users.insert_one(user);
-                    insert.session(&mut *transaction).await?;
-                    let insert = sessions.insert_one(session);
-                    insert.session(&mut *transaction).await?;
-                    Ok(())
-                }
-                .boxed()
-            })
-            .await
-            .map_err(taken)
     }
 
     pub(crate) async fn find_by_email(&self, lower: &str) -> Result<Option<User>, StoreError> {
@@ -153,6 +128,53 @@ impl Users {
         Ok(documents.iter().filter_map(|raw| account(raw)).collect())
     }
 
+    /// Notes that a login begins and returns the account, which the caller then
+    /// judges. The write makes the transaction collide with any that ends the
+    /// logins of the account: one of them comes first.
+    pub(crate) async fn begin_login(
+        &self,
+        session: &mut ClientSession,
+        id: UserId,
+        now: Timestamp,
+    ) -> mongodb::error::Result<Option<User>> {
+        let note = doc! { "$set": { "last_login_at": now } };
+        let noted = self
+            .documents
+            .find_one_and_update(doc! { "_id": id }, note)
+            .return_document(ReturnDocument::After)
+            .session(session)
+            .await?;
+        Ok(noted.as_deref().and_then(account))
+    }
+
+    /// Those whose username, lowercased, is one of `lower`, as `session` sees
+    /// them, in no order.
+    pub(crate) async fn find_named_in(
+        &self,
+        session: &mut ClientSession,
+        lower: &[String],
+    ) -> mongodb::error::Result<Vec<User>> {
+        let named = doc! { "username_lower": { "$in": lower, "$type": "string" } };
+        let mut documents = self.documents.find(named).session(&mut *session).await?;
+        let documents: Vec<RawDocumentBuf> = documents.stream(session).try_collect().await?;
+        Ok(documents.iter().filter_map(|raw| account(raw)).collect())
+    }
+
+    /// Up to `limit` accounts, those with the most followers first.
+    pub(crate) async fn most_followed(
+        &self,
+        session: &mut ClientSession,
+        limit: i64,
+    ) -> mongodb::error::Result<Vec<User>> {
+        // Of numbers only: an old counter may be anything.
+        let some = doc! { "followers_count": { "$gt": 0 } };
+        let find = self.documents.find(some).limit(limit);
+        let find = find.sort(doc! { "followers_count": -1, "_id": -1 });
+        let mut documents = find.session(&mut *session).await?;
+        let documents: Vec<RawDocumentBuf> = documents.stream(session).try_collect().await?;
+        Ok(documents.iter().filter_map(|raw| account(raw)).collect())
+    }
+
     /// Changes an account in the transaction of `session` and returns it as it
     /// is then. A collision is to be understood with [`taken`].
     pub(crate) async fn change(
@@ -167,6 +189,46 @@ impl Users {
             .return_document(ReturnDocument::After)
             .session(session)
             .await
+    }
+
+    /// The account of whoever is about to decide about another, if it has the
+    /// right to. The write makes the transaction collide with any that takes
+    /// that right away.
+    pub(crate) async fn begin_decision(
+        &self,
+        session: &mut ClientSession,
+        id: UserId,
+    ) -> mongodb::error::Result<Option<User>> {
+        let note = doc! { "$inc": { "decisions_count": 1_i64 } };
+        let noted = self
+            .documents
+            .find_one_and_update(
+                doc! { "_id": id, "role": { "$in": ["moderator", "admin"] } },
+                note,
+            )
+            .session(session)
+            .await?;
+        Ok(noted.as_deref().and_then(account))
+    }
+
+    /// Changes what moderators decide about an account, and returns it as it
+    /// is then.
+    pub(crate) async fn set_standing(
+        &self,
+        session: &mut ClientSession,
+        id: UserId,
+        standing: Standing,
+        now: Timestamp,
+    ) -> mongodb::error::Result<Option<User>> {
+        let mut set = serialize_to_document(&standing).map_err(mongodb::error::Error::custom)?;
+        set.insert("updated_at", now);
+        let changed = self
+            .documents
+            .find_one_and_update(doc! { "_id": id }, doc! { "$set": set })
+            .return_document(ReturnDocument::After)
+            .session(session)
+            .await?;
+        Ok(changed.as_deref().and_then(account))
     }
 
     /// Replaces the password hash, unless it was changed since `old` was read.
@@ -195,7 +257,7 @@ fn text(value: &str) -> Document {
 }
 
 /// The account in a document; `auth migrate` names those that cannot be read.
-fn account(raw: &RawDocument) -> Option<User> {
+pub(super) fn account(raw: &RawDocument) -> Option<User> {
     readable("users", raw)
 }
 

@@ -64,7 +64,7 @@ async fn copies_of_what_was_changed_are_gone_when_the_change_is_answered() {
 async fn what_is_refused_or_changes_no_account_forgets_nothing() {
     let stack = auth().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
-    stack.block(&ana, &bo).await;
+    ana.block(&bo).await;
     let keys = copies(&ana, &bo);
     let path = format!("/api/users/{}/follow", bo.id);
     let left = left_after(&stack, &keys, ana.post_empty(&path)).await;

@@ -113,6 +113,10 @@ async fn replica(stack: &Stack) -> (Client, Shutdown) {
             "token-signing-key",
             stack.signing_key().expose_secret().to_owned(),
         ),
+        ("posts-grpc-url", stack.posts_grpc_url()),
+        ("mail-url", stack.mail().url()),
+        ("mail-from", "noreply@anufy.example".to_owned()),
+        ("app-url", "https://anufy.example".to_owned()),
     ];
     let words = flags.map(|(name, value)| format!("--{name}={value}"));
     let words = std::iter::once("auth".to_owned()).chain(words);

@@ -125,13 +125,12 @@ async fn what_cannot_be_understood_is_put_aside_and_what_is_unknown_is_passed_ov
     reading.await.unwrap();
 }
 
-/// What waits for the broker, oldest first.
+/// Which events wait for the broker, oldest first.
 async fn waiting(stack: &Stack) -> Vec<Fact> {
-    let rows = documents(stack, "auth_outbox", doc! {}).await;
+    let rows = documents(stack, "auth_outbox", doc! { "exchange": EVENTS }).await;
     let fact = |row: &Document| {
         let payload = row.get_binary_generic("payload").unwrap();
         let fact = Event::from_bytes(payload).unwrap().fact.unwrap();
-        assert_eq!(row.get_str("exchange").unwrap(), EVENTS);
         assert_eq!(row.get_str("key").unwrap(), fact.routing_key());
         fact
     };
@@ -143,7 +142,7 @@ async fn while_the_broker_is_down_everything_works_and_what_happened_is_told_lat
     let stack = auth_with_outages().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
     let cy = user(&stack, "cy").await;
-    stack.make_private(&cy).await;
+    cy.make_private().await;
     eventually(SOON, async || waiting(&stack).await.is_empty()).await;
     stack.sandbox().amqp_proxy().cut();
     ana.follow(&bo).await;

@@ -67,7 +67,7 @@ async fn the_same_follow_many_times_at_once_is_one() {
 async fn a_private_account_is_asked_and_nobody_counts_it() {
     let stack = auth().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
-    stack.make_private(&bo).await;
+    bo.make_private().await;
     let asked = json!({ "following": false, "requested": true });
     assert_eq!(ana.follow(&bo).await, asked);
     assert_eq!(ana.follow(&bo).await, asked);
@@ -112,8 +112,8 @@ async fn whoever_cannot_be_seen_cannot_be_followed() {
     ];
     stack.shadow_ban(&banned).await;
     stack.suspend(&suspended).await;
-    stack.block(&blocker, &ana).await;
-    stack.block(&blocker, &mod_).await;
+    blocker.block(&ana).await;
+    blocker.block(&mod_).await;
     for hidden in [&banned, &suspended, &blocker] {
         // A moderator sees the account, but that is no reason to follow it.
         for somebody in [&ana, &mod_] {
@@ -133,11 +133,11 @@ async fn whoever_cannot_be_seen_cannot_be_followed() {
 async fn whoever_blocks_somebody_must_unblock_them_first_and_a_mute_is_no_obstacle() {
     let stack = auth().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
-    stack.mute(&ana, &bo).await;
-    stack.mute(&bo, &ana).await;
+    ana.mute(&bo).await;
+    bo.mute(&ana).await;
     ana.follow(&bo).await;
     ana.unfollow(&bo).await;
-    stack.block(&ana, &bo).await;
+    ana.block(&bo).await;
     let refused = ana.post_empty(&path(&bo)).await;
     refused.expect_problem(409, "blocked_by_you");
     assert_eq!(edges(&stack).await, 0);
@@ -164,7 +164,7 @@ async fn there_is_a_limit_to_whom_one_follows_and_asks_to() {
     let (ana, cy) = (user(&stack, "ana").await, user(&stack, "cy").await);
     let others = crowd(&stack, 3).await;
     let follow = async |id: &str| ana.post_empty(&format!("/api/users/{id}/follow")).await;
-    stack.make_private(&cy).await;
+    cy.make_private().await;
     follow(&cy.id).await.expect(200);
     follow(&others[0].id).await.expect(200);
     counted(&stack).await;

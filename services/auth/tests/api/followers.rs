@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use testkit::{Client, Stack, User};
 
-use crate::{auth, crowd, ids, plant, user};
+use crate::{auth, crowd, cursors, ids, plant, user};
 
 fn path(owner: &User) -> String {
     format!("/api/users/{}/followers", owner.id)
@@ -19,19 +19,7 @@ async fn list(client: &Client, owner: &User, query: &str) -> Value {
 
 /// Every id that cursors lead to.
 async fn all(client: &Client, owner: &User, limit: usize) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut query = format!("limit={limit}");
-    loop {
-        let page = list(client, owner, &query).await;
-        found.extend(ids(&page));
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            assert_eq!(page["has_more"], false);
-            return found;
-        };
-        assert_eq!(page["has_more"], true);
-        assert_eq!(ids(&page).len(), limit);
-        query = format!("limit={limit}&cursor={cursor}");
-    }
+    cursors(client, &format!("{}?", path(owner)), limit).await
 }
 
 /// Has each follow `owner`, one after the other.
@@ -117,7 +105,7 @@ async fn whoever_is_hidden_is_left_out_and_pages_are_full_all_the_same() {
     let (di, reader) = (user(&stack, "di").await, user(&stack, "reader").await);
     di.follow(&owner).await;
     stack.shadow_ban(&bo).await;
-    stack.block(&cy, &reader).await;
+    cy.block(&reader).await;
     let page = list(&reader, &owner, "limit=1").await;
     assert_eq!(ids(&page), [di.id.as_str()]);
     assert_eq!(all(&reader, &owner, 1).await, [&*di.id, &*ana.id]);
@@ -126,7 +114,7 @@ async fn whoever_is_hidden_is_left_out_and_pages_are_full_all_the_same() {
         (ids(&second), &second["has_more"]),
         (vec![ana.id.clone()], &false.into())
     );
-    stack.block(&reader, &ana).await;
+    reader.block(&ana).await;
     assert_eq!(all(&reader, &owner, 5).await, [&*di.id]);
     // Whoever is shadow-banned sees nothing of it.
     assert_eq!(
@@ -171,7 +159,7 @@ async fn the_followers_of_a_private_account_are_for_its_followers() {
     let stack = auth().await;
     let (owner, [ana, ..]) = three_followers(&stack).await;
     let (stranger, asking) = (user(&stack, "stranger").await, user(&stack, "asking").await);
-    stack.make_private(&owner).await;
+    owner.make_private().await;
     asking.follow(&owner).await;
     for refused in [&stranger, &asking] {
         let answer = refused.get(&path(&owner)).await;
@@ -189,8 +177,8 @@ async fn the_followers_of_a_private_account_are_for_its_followers() {
 async fn the_followers_of_whoever_is_hidden_are_hidden() {
     let stack = auth().await;
     let (owner, [ana, bo, cy]) = three_followers(&stack).await;
-    stack.block(&owner, &ana).await;
-    stack.block(&bo, &owner).await;
+    owner.block(&ana).await;
+    bo.block(&owner).await;
     for refused in [&ana, &bo] {
         let answer = refused.get(&path(&owner)).await;
         answer.expect_problem(404, "user_not_found");

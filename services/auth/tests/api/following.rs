@@ -5,7 +5,7 @@ async fn whom_somebody_follows_is_listed_newest_first() {
     let stack = auth().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
     let (cy, di) = (user(&stack, "cy").await, user(&stack, "di").await);
-    stack.make_private(&di).await;
+    di.make_private().await;
     for other in [&bo, &cy, &di] {
         ana.follow(other).await;
     }
@@ -32,7 +32,7 @@ async fn whom_a_private_or_hidden_account_follows_is_not_for_everybody() {
     let cy = user(&stack, "cy").await;
     ana.follow(&cy).await;
     bo.follow(&ana).await;
-    stack.make_private(&ana).await;
+    ana.make_private().await;
     let path = format!("/api/users/{}/following", ana.id);
     let refused = cy.get(&path).await;
     refused.expect_problem(404, "account_private");

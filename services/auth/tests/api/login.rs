@@ -163,6 +163,34 @@ async fn whoever_guesses_is_held_back_for_that_account_alone() {
 }
 
 #[tokio::test]
+async fn whoever_tries_many_accounts_is_held_back_where_they_come_from() {
+    let mut builder = Stack::builder().without_gateway().without_posts();
+    builder = builder.setting("address-failures", "3");
+    let stack = builder.setting("login-failure-time", "0s").start().await;
+    let ana = user(&stack, "ana").await;
+    let log_in = async |address: &str, email: &str, password: &str| {
+        let door = stack.insider().with_header("x-forwarded-for", address);
+        let body = json!({ "email": email, "password": password });
+        door.post("/api/auth/login", &body).await
+    };
+    let here = "203.0.113.9";
+    // Who gets it right is no guesser.
+    for _ in 0..4 {
+        log_in(here, &ana.email, &ana.password).await.expect(200);
+    }
+    for email in ["a@example.org", "b@example.org", "c@example.org"] {
+        let refused = log_in(here, email, "a guess").await;
+        refused.expect_problem(401, "invalid_credentials");
+    }
+    let refused = log_in(here, &ana.email, &ana.password).await;
+    refused.expect_problem(429, "too_many_attempts");
+    let elsewhere = "203.0.113.10";
+    log_in(elsewhere, &ana.email, &ana.password)
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
 async fn a_password_that_would_keep_a_core_busy_is_not_hashed() {
     let stack = auth().await;
     let body = json!({ "email": "a@example.org", "password": "x".repeat(2_000) });

@@ -6,23 +6,52 @@
     reason = "a test fails by panicking"
 )]
 
+mod accept_follow_request;
 mod access;
+mod audit_log;
+mod block;
+mod blocks;
+mod change_password;
 mod copies;
 mod counters;
+mod create_admin;
+mod create_report;
+mod decline_follow_request;
+mod delete_me;
+mod end_session;
 mod events;
+mod exchange_token;
+mod export_me;
 mod follow;
+mod follow_requests;
 mod followers;
 mod following;
+mod forgot_password;
+mod get_report;
 mod get_user;
+mod going_public;
 mod grpc;
+mod inspect_user;
 mod jwks;
+mod list_reports;
+mod list_sessions;
 mod login;
 mod logout;
 mod me;
+mod moderate_user;
+mod mute;
 mod register;
 mod relations;
+mod resend_verification;
+mod reset_password;
+mod resolve_report;
+mod search_users;
+mod suggestions;
+mod unblock;
 mod unfollow;
+mod unmute;
 mod update_me;
+mod verify_email;
 
 use std::time::Duration;
 
@@ -140,6 +169,24 @@ fn ids(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().unwrap();
     let id = |item: &Value| item["_id"].as_str().unwrap().to_owned();
     items.iter().map(id).collect()
+}
+
+/// Every id of the list at `path`, which ends with `?` or `&`, that cursors lead
+/// to; each page but the last is full.
+async fn cursors(client: &Client, path: &str, limit: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut query = format!("{path}limit={limit}");
+    loop {
+        let page = client.get(&query).await.expect(200);
+        found.extend(ids(&page));
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            assert_eq!(page["has_more"], false);
+            return found;
+        };
+        assert_eq!(page["has_more"], true);
+        assert_eq!(ids(&page).len(), limit);
+        query = format!("{path}limit={limit}&cursor={cursor}");
+    }
 }
 
 /// The way to the internal API.

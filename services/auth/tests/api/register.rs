@@ -2,7 +2,7 @@ use bson::{Document, doc};
 use serde_json::json;
 use testkit::registration;
 
-use crate::{auth, user};
+use crate::{auth, documents, user};
 
 #[tokio::test]
 async fn an_account_is_made_and_logged_in() {
@@ -115,4 +115,74 @@ async fn whoever_is_too_young_is_refused_until_the_birthday() {
         .post("/api/auth/register", &body)
         .await
         .expect(201);
+}
+
+#[tokio::test]
+async fn a_repeated_request_gets_the_same_login_again() {
+    let stack = auth().await;
+    let body = registration("ana");
+    let door = stack.insider().with_header("idempotency-key", "a-key");
+    let first = door.post("/api/auth/register", &body).await.expect(201);
+    let again = door.post("/api/auth/register", &body).await.expect(201);
+    assert_eq!(again["token"], first["token"]);
+    assert_eq!(again["user"]["_id"], first["user"]["_id"]);
+    for collection in ["users", "sessions", "auth_idempotency"] {
+        let stored = documents(&stack, collection, doc! {}).await;
+        assert_eq!(stored.len(), 1, "{collection}");
+        // Nobody who reads the database can log in with what is there.
+        let token = first["token"].as_str().unwrap();
+        assert!(!format!("{stored:?}").contains(token));
+    }
+}
+
+#[tokio::test]
+async fn repeated_requests_at_once_make_one_account() {
+    let stack = auth().await;
+    let body = registration("ana");
+    let attempts = (0..4).map(|_| {
+        let (door, body) = (stack.insider(), body.clone());
+        let door = door.with_header("idempotency-key", "a-key");
+        async move { door.post("/api/auth/register", &body).await.expect(201) }
+    });
+    let answers = futures_util::future::join_all(attempts).await;
+    assert!(answers.iter().all(|it| it["token"] == answers[0]["token"]));
+}
+
+#[tokio::test]
+async fn a_key_is_good_for_one_request_of_whoever_knows_the_password() {
+    let stack = auth().await;
+    let body = registration("ana");
+    let door = stack.insider().with_header("idempotency-key", "a-key");
+    door.post("/api/auth/register", &body).await.expect(201);
+    let mut other = body.clone();
+    other["full_name"] = json!("Somebody else");
+    let refused = door.post("/api/auth/register", &other).await;
+    refused.expect_problem(422, "idempotency_key_reused");
+    let mut thief = body.clone();
+    thief["password"] = json!("correct horse stapler");
+    let refused = door.post("/api/auth/register", &thief).await;
+    refused.expect_problem(409, "email_taken");
+    let other_key = door.clone().with_header("idempotency-key", "b-key");
+    let refused = other_key.post("/api/auth/register", &body).await;
+    refused.expect_problem(409, "email_taken");
+    // The same key of somebody else is another one.
+    door.post("/api/auth/register", &registration("bo"))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn a_password_that_everybody_has_or_that_is_the_name_is_refused() {
+    let stack = auth().await;
+    let mut body = registration("ana");
+    for weak in [
+        body["username"].clone(),
+        body["email"].clone(),
+        json!("sunshine1"),
+    ] {
+        body["password"] = weak;
+        let refused = stack.insider().post("/api/auth/register", &body).await;
+        let problem = refused.expect_problem(422, "validation_failed");
+        assert_eq!(problem.fields, ["password"]);
+    }
 }

@@ -1,9 +1,11 @@
+use std::collections::HashMap;
+
 use bson::oid::ObjectId;
 use contracts::{
     auth::v1::{
-        GetRelationsRequest, RelatedUser, Relation, StreamFolloweeIdsRequest,
-        StreamFolloweesRequest, StreamFolloweesResponse, StreamFollowersRequest,
-        StreamFollowersResponse, UserRole, UserStatus,
+        GetRelationsRequest, RelatedUser, Relation, ResolveMentionsRequest,
+        StreamFolloweeIdsRequest, StreamFolloweesRequest, StreamFolloweesResponse,
+        StreamFollowersRequest, StreamFollowersResponse, UserRole, UserStatus,
         relations_service_client::RelationsServiceClient,
     },
     rpc::CallerChannel,
@@ -31,16 +33,15 @@ async fn relation(stack: &Stack, viewer: &User, other: &User) -> RelatedUser {
 async fn what_stands_between_two_accounts_is_told_as_each_stands_to_the_other() {
     let stack = auth().await;
     let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
-    let cy = user(&stack, "cy").await;
-    ana.follow(&bo).await;
-    stack.make_private(&cy).await;
+    let (cy, di) = (user(&stack, "cy").await, user(&stack, "di").await);
+    ana.follow(&di).await;
+    cy.make_private().await;
     ana.follow(&cy).await;
-    stack.mute(&ana, &bo).await;
-    stack.block(&bo, &ana).await;
-    stack.block(&cy, &bo).await;
+    ana.mute(&bo).await;
+    bo.block(&ana).await;
+    cy.block(&bo).await;
     let seen = relation(&stack, &ana, &bo).await;
     let expected = Relation {
-        following: true,
         muting: true,
         blocked_by: true,
         ..Relation::default()
@@ -53,11 +54,20 @@ async fn what_stands_between_two_accounts_is_told_as_each_stands_to_the_other() 
     );
     // A mute is nobody else's business.
     let expected = Relation {
-        followed_by: true,
         blocking: true,
         ..Relation::default()
     };
     assert_eq!(relation(&stack, &bo, &ana).await.relation, Some(expected));
+    let expected = Relation {
+        following: true,
+        ..Relation::default()
+    };
+    assert_eq!(relation(&stack, &ana, &di).await.relation, Some(expected));
+    let expected = Relation {
+        followed_by: true,
+        ..Relation::default()
+    };
+    assert_eq!(relation(&stack, &di, &ana).await.relation, Some(expected));
     let seen = relation(&stack, &ana, &cy).await;
     let expected = Relation {
         requested: true,
@@ -232,4 +242,53 @@ async fn everybody_who_follows_an_account_is_streamed_and_a_broken_stream_goes_o
     };
     let refused = relations(&stack).stream_followers(request).await;
     assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn the_accounts_that_a_text_mentions_are_resolved_as_its_author_stands_to_them() {
+    let stack = auth().await;
+    let (ana, bo) = (user(&stack, "ana").await, user(&stack, "bo").await);
+    let (cy, di) = (user(&stack, "cy").await, user(&stack, "di").await);
+    ana.follow(&bo).await;
+    cy.block(&ana).await;
+    let resolve = async |author_id: &str, usernames: Vec<String>| {
+        let request = ResolveMentionsRequest {
+            author_id: author_id.to_owned(),
+            usernames,
+        };
+        relations(&stack).resolve_mentions(request).await
+    };
+    let names = vec![
+        bo.username.to_uppercase(),
+        cy.username.clone(),
+        "nobody_at_all".to_owned(),
+        format!("@{}", di.username),
+        ana.username.clone(),
+    ];
+    let resolved = resolve(&ana.id, names).await.unwrap().into_inner().users;
+    let resolved: HashMap<String, Relation> = resolved
+        .into_iter()
+        .map(|it| (it.user.unwrap().id, it.relation.unwrap()))
+        .collect();
+    let following = Relation {
+        following: true,
+        ..Relation::default()
+    };
+    let blocked_by = Relation {
+        blocked_by: true,
+        ..Relation::default()
+    };
+    let nothing = Relation::default();
+    let expected = [
+        (bo.id.clone(), following),
+        (cy.id.clone(), blocked_by),
+        (ana.id.clone(), nothing),
+    ];
+    assert_eq!(resolved, HashMap::from(expected));
+    let none = resolve(&ana.id, Vec::new()).await.unwrap().into_inner();
+    assert_eq!(none.users, []);
+    let many = resolve(&ana.id, vec!["ana".to_owned(); 101]).await;
+    assert_eq!(many.unwrap_err().code(), Code::InvalidArgument);
+    let nonsense = resolve("ana", Vec::new()).await;
+    assert_eq!(nonsense.unwrap_err().code(), Code::InvalidArgument);
 }

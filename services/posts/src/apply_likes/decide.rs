@@ -1,20 +1,22 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contracts::jobs::v1::{NotificationActor, NotificationKind, Notify};
-use domain::{Id, Like, LikeType, PostId, Timestamp, UserId};
+use domain::{Id, Like, LikeType, LikedId, PostId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Outcomes, Pair, SetLike};
+use crate::likes::LikedKind;
 
-/// That somebody does not like a post any more: a document of
+/// That somebody does not like a thing any more: a document of
 /// `like_tombstones`. It makes likes lose that are older and come late. Once the
-/// post is liked again it says nothing, and stays until its time is over.
+/// thing is liked again it says nothing, and stays until its time is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tombstone {
     #[serde(rename = "_id")]
     pub(crate) id: Id<Tombstone>,
     pub(crate) user_id: UserId,
-    pub(crate) post_id: PostId,
+    #[serde(rename = "post_id")]
+    pub(crate) liked_id: LikedId,
     pub(crate) version: i64,
     /// When it was written.
     pub(crate) at: Timestamp,
@@ -28,11 +30,22 @@ pub(crate) struct Versioned<T> {
     pub(crate) version: i64,
 }
 
+/// Something that exists and can be liked, if only because it was before it was deleted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thing {
+    pub(crate) kind: LikedKind,
+    pub(crate) author_id: UserId,
+    /// The post that it is, or belongs to.
+    pub(crate) post_id: PostId,
+}
+
 /// What there is of the pairs of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    /// The posts that exist, also deleted ones, and whose they are.
-    pub(crate) authors: HashMap<PostId, UserId>,
+    /// What exists of what is liked.
+    pub(crate) things: HashMap<LikedId, Thing>,
+    /// Those who are gone for good. What they thought counts no more.
+    pub(crate) erased: HashSet<UserId>,
     pub(crate) likes: HashMap<Pair, Versioned<Like>>,
     pub(crate) tombstones: HashMap<Pair, Versioned<Tombstone>>,
 }
@@ -50,8 +63,8 @@ pub(crate) struct Changes {
     pub(crate) buried: Vec<Tombstone>,
     /// Tombstones that get another version.
     pub(crate) buried_again: Vec<(Id<Tombstone>, i64)>,
-    /// By how much the number of likes of posts changes; never by 0.
-    pub(crate) counts: BTreeMap<PostId, i64>,
+    /// By how much the number of likes of things changes; never by 0.
+    pub(crate) counts: BTreeMap<(LikedKind, LikedId), i64>,
     pub(crate) outcomes: Outcomes,
 }
 
@@ -62,7 +75,9 @@ pub(crate) fn decide(batch: &Batch, stored: &Stored, now: Timestamp) -> Changes 
     changes.outcomes.outdated = u32::try_from(batch.overtaken()).unwrap_or(u32::MAX);
     for job in batch.jobs() {
         let pair = job.pair();
-        if !stored.authors.contains_key(&job.post_id) {
+        let thing = stored.things.get(&job.liked_id);
+        let is_erased = stored.erased.contains(&job.user_id);
+        if is_erased || thing.is_none_or(|thing| thing.kind != job.kind) {
             changes.outcomes.orphaned += 1;
             continue;
         }
@@ -93,13 +108,13 @@ impl Changes {
         self.begun.push(Like {
             id: Id::generate(),
             user_id: job.user_id,
-            post_id: job.post_id,
-            kind: LikeType::Post,
+            liked_id: job.liked_id,
+            kind: job.kind.like_type(),
             created_at: Some(job.accepted_at),
             reaction: job.reaction.clone().unwrap_or_default(),
             version: job.version,
         });
-        *self.counts.entry(job.post_id).or_default() += 1;
+        *self.count(job) += 1;
     }
 
     fn unlike(
@@ -111,7 +126,7 @@ impl Changes {
     ) {
         if let Some(like) = like {
             self.ended.push(like.id);
-            *self.counts.entry(job.post_id).or_default() -= 1;
+            *self.count(job) -= 1;
         }
         // Also where there was no like: one that is older may be on its way.
         match tombstone {
@@ -119,19 +134,40 @@ impl Changes {
             None => self.buried.push(Tombstone {
                 id: Id::generate(),
                 user_id: job.user_id,
-                post_id: job.post_id,
+                liked_id: job.liked_id,
                 version: job.version,
                 at: now,
             }),
         }
     }
 
-    /// What authors are told: who has begun to like which post, they themselves aside.
-    pub(crate) fn notifications(&self, authors: &HashMap<PostId, UserId>) -> Vec<Notify> {
-        let posts = self.begun.chunk_by(|a, b| a.post_id == b.post_id);
-        let told = posts.filter_map(|likes| {
-            let post_id = likes.first()?.post_id;
-            let author_id = *authors.get(&post_id)?;
+    fn count(&mut self, job: &SetLike) -> &mut i64 {
+        self.counts.entry((job.kind, job.liked_id)).or_default()
+    }
+
+    /// How many have begun to like each post.
+    pub(crate) fn begun_of_posts(&self) -> Vec<(PostId, u32)> {
+        let of_posts = self.begun.iter().filter(|like| like.kind == LikeType::Post);
+        let of_posts: Vec<&Like> = of_posts.collect();
+        let posts = of_posts.chunk_by(|a, b| a.liked_id == b.liked_id);
+        let begun = posts.filter_map(|likes| {
+            let count = u32::try_from(likes.len()).unwrap_or(u32::MAX);
+            Some((likes.first()?.liked_id.oid().into(), count))
+        });
+        begun.collect()
+    }
+
+    /// What authors are told: who has begun to like which of their things, they
+    /// themselves aside.
+    pub(crate) fn notifications(&self, things: &HashMap<LikedId, Thing>) -> Vec<Notify> {
+        let begun = self.begun.chunk_by(|a, b| a.liked_id == b.liked_id);
+        let told = begun.filter_map(|likes| {
+            let liked_id = likes.first()?.liked_id;
+            let Thing {
+                kind,
+                author_id,
+                post_id,
+            } = *things.get(&liked_id)?;
             let of_others = likes.iter().filter(|like| like.user_id != author_id);
             let actors = of_others.map(|like| NotificationActor {
                 user_id: like.user_id.to_string(),
@@ -142,7 +178,10 @@ impl Changes {
                 kind: NotificationKind::Like.into(),
                 actors: actors.collect(),
                 post_id: post_id.to_string(),
-                ..Notify::default()
+                comment_id: match kind {
+                    LikedKind::Post => String::new(),
+                    LikedKind::Comment => liked_id.to_string(),
+                },
             };
             (!notify.actors.is_empty()).then_some(notify)
         });

@@ -66,12 +66,15 @@ impl Posts {
         metrics::counter!("feed_sketches_total", "source" => source).increment(1);
         let (posts, authors): (Vec<Post>, Vec<Person>) = sketch.posts.into_iter().unzip();
         let ids: Vec<PostId> = posts.iter().map(|post| post.id).collect();
-        let intents = self.likes.intents.of(viewer, &ids).await;
-        let mut likes = self.likes.stored(viewer, &intents, &posts).await?;
+        let intents = self.likes.intents.of(viewer, ids.iter().copied()).await;
+        let (mut likes, saved) = tokio::try_join!(
+            self.likes.stored(viewer, &intents, &posts),
+            self.saves.own(viewer, &ids)
+        )?;
         let mut shown = Vec::with_capacity(posts.len());
         let mut seen = Vec::with_capacity(posts.len());
         for (post, author) in posts.into_iter().zip(authors) {
-            let StoredLikes { likes, version } = likes.remove(&post.id).unwrap_or_default();
+            let StoredLikes { likes, version } = likes.remove(&post.id.into()).unwrap_or_default();
             shown.push(ShownPost {
                 id: post.id,
                 author: post.user_id,
@@ -79,6 +82,7 @@ impl Posts {
                 version,
             });
             seen.push(SeenPost {
+                is_saved: saved.contains(&post.id),
                 post,
                 author,
                 likes,

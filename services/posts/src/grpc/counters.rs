@@ -1,10 +1,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
+    events::v1::ContentType,
     posts::v1::{
-        GetPostCountsRequest, GetPostCountsResponse, LikeCountMismatch, PostCount,
+        ContentCountMismatch, GetPostCountsRequest, GetPostCountsResponse, PostCount,
         PostCountMismatch, RepublishPostCountsRequest, RepublishPostCountsResponse,
-        VerifyLikeCountsRequest, VerifyLikeCountsResponse, VerifyPostCountsRequest,
+        VerifyContentCountsRequest, VerifyContentCountsResponse, VerifyPostCountsRequest,
         VerifyPostCountsResponse, counters_service_server::CountersService,
     },
     rpc::{parse_ids, parse_page},
@@ -12,11 +13,13 @@ use contracts::{
 use domain::UserId;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use runtime::Clock;
+use store::Store;
 use tonic::{Request, Response, Status};
 
 use super::refuse;
 use crate::{
-    mongo::{CountMismatch, LikeCounts, LikeMismatch, PostCounts, PostStore, authors_after},
+    likes::LikedKind,
+    mongo::{ContentCounts, ContentMismatch, CountMismatch, PostCounts, PostStore, authors_after},
     post_cache::PostCache,
 };
 
@@ -27,7 +30,7 @@ pub(crate) struct CountersApi {
     pub(crate) posts: PostStore,
     pub(crate) cached: PostCache,
     pub(crate) counts: PostCounts,
-    pub(crate) likes: LikeCounts,
+    pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -41,10 +44,11 @@ impl From<CountMismatch> for PostCountMismatch {
     }
 }
 
-impl From<LikeMismatch> for LikeCountMismatch {
-    fn from(mismatch: LikeMismatch) -> Self {
+impl From<ContentMismatch> for ContentCountMismatch {
+    fn from(mismatch: ContentMismatch) -> Self {
         Self {
-            post_id: mismatch.post_id.to_string(),
+            id: mismatch.of.id.to_string(),
+            counter: mismatch.counter.field().to_owned(),
             stored: mismatch.stored,
             counted: mismatch.counted,
         }
@@ -79,28 +83,38 @@ impl CountersService for CountersApi {
         }))
     }
 
-    async fn verify_like_counts(
+    async fn verify_content_counts(
         &self,
-        request: Request<VerifyLikeCountsRequest>,
-    ) -> Result<Response<VerifyLikeCountsResponse>, Status> {
+        request: Request<VerifyContentCountsRequest>,
+    ) -> Result<Response<VerifyContentCountsResponse>, Status> {
         let request = request.into_inner();
-        let (after, limit) = parse_page(&request.after_post_id, request.limit)?;
-        let page = self.likes.page(after, limit).await.map_err(refuse)?;
-        let mismatches = self.likes.mismatches(&page).await.map_err(refuse)?;
+        let (after, limit) = parse_page(&request.after_id, request.limit)?;
+        let kind = match request.content_type() {
+            ContentType::Post => LikedKind::Post,
+            ContentType::Comment => LikedKind::Comment,
+            ContentType::Reel | ContentType::Message | ContentType::Unspecified => {
+                return Err(Status::invalid_argument("not posts or comments"));
+            }
+        };
+        let counts = ContentCounts::new(&self.store, kind);
+        let page = counts.page(after, limit).await.map_err(refuse)?;
+        let mismatches = counts.mismatches(&page).await.map_err(refuse)?;
         if request.repair {
             for mismatch in &mismatches {
-                let repaired = self.likes.repair(mismatch.post_id);
+                let repaired = counts.repair(mismatch.of, mismatch.counter);
                 repaired.await.map_err(refuse)?;
-                self.cached.changed(&[mismatch.post_id]).await;
+                if kind == LikedKind::Post {
+                    self.cached.changed(&[mismatch.of.id.oid().into()]).await;
+                }
             }
         }
-        let last = page.last().map(|count| count.post_id.to_string());
-        Ok(Response::new(VerifyLikeCountsResponse {
+        let last = page.last().map(|said| said.id.to_string());
+        Ok(Response::new(VerifyContentCountsResponse {
             examined: u32::try_from(page.len()).unwrap_or(u32::MAX),
-            last_post_id: last.unwrap_or_default(),
+            last_id: last.unwrap_or_default(),
             mismatches: mismatches
                 .into_iter()
-                .map(LikeCountMismatch::from)
+                .map(ContentCountMismatch::from)
                 .collect(),
         }))
     }

@@ -1,5 +1,5 @@
 use contracts::{
-    jobs::v1::{Job, LikeSubject, job::Work},
+    jobs::v1::{Job, job::Work},
     posts::v1::{ApplyLikesRequest, ApplyLikesResponse, likes_service_server::LikesService},
     status, timestamp_of,
     topology::LIKES,
@@ -8,7 +8,10 @@ use domain::{ErrorKind, Id, Reaction};
 use tonic::{Request, Response, Status};
 
 use super::refuse;
-use crate::apply_likes::{ApplyLikes, SetLike};
+use crate::{
+    apply_likes::{ApplyLikes, SetLike},
+    likes::LikedKind,
+};
 
 /// Most jobs in one call.
 const JOBS_MAX: usize = 1_000;
@@ -52,9 +55,6 @@ fn read(job: &Job) -> Result<SetLike, &'static str> {
     let Some(Work::SetLike(like)) = &job.work else {
         return Err("not a like");
     };
-    if like.subject() != LikeSubject::Post {
-        return Err("not of a post");
-    }
     if job.version < 1 {
         return Err("version must be at least 1");
     }
@@ -62,7 +62,8 @@ fn read(job: &Job) -> Result<SetLike, &'static str> {
     let reaction = like.reaction.as_deref().map(Reaction::parse).transpose();
     Ok(SetLike {
         user_id: parse_id(&like.user_id).ok_or("user_id is no id")?,
-        post_id: parse_id(&like.subject_id).ok_or("subject_id is no id")?,
+        kind: LikedKind::of_subject(like.subject()).ok_or("not of a post or comment")?,
+        liked_id: parse_id(&like.subject_id).ok_or("subject_id is no id")?,
         reaction: reaction.or(Err("reaction is not one character"))?,
         version: job.version,
         accepted_at: timestamp_of(accepted_at),

@@ -19,7 +19,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    fn reaction(&self) -> Result<Reaction, PostError> {
+    pub(super) fn reaction(&self) -> Result<Reaction, PostError> {
         let Some(text) = &self.reaction else {
             return Ok(Reaction::default());
         };

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use domain::{MediaType, PostId, Reaction, Timestamp, UserId};
+use domain::{CommentId, MediaType, PostId, Reaction, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use web::{ListView, Paging, actix_web::web::Bytes};
 
 use crate::{
-    PostError, likers::Liker, likes::LikesSeen, lists::Page, mongo::Position, people::Person,
-    posts::SeenPost,
+    PostError, comments::SeenComment, likers::Liker, likes::LikesSeen, lists::Page,
+    mongo::Position, people::Person, posts::SeenPost, trending::Trend,
 };
 
 /// A post as its viewer sees it.
@@ -34,6 +34,24 @@ pub(crate) struct PostView {
     is_saved: bool,
 }
 
+/// A comment as its viewer sees it.
+#[derive(Serialize)]
+pub(crate) struct CommentView {
+    #[serde(rename = "_id")]
+    id: CommentId,
+    post_id: PostId,
+    user_id: UserId,
+    user: AuthorView,
+    parent_id: Option<CommentId>,
+    content: String,
+    mentions: Vec<String>,
+    likes_count: i64,
+    replies_count: i64,
+    created_at: Timestamp,
+    is_liked: bool,
+    reaction: Option<Reaction>,
+}
+
 /// Somebody who likes a post.
 #[derive(Serialize)]
 pub(crate) struct LikerView {
@@ -47,6 +65,32 @@ pub(crate) struct LikerView {
 #[derive(Serialize)]
 pub(crate) struct LikeView {
     pub(crate) post_id: PostId,
+    pub(crate) is_liked: bool,
+    /// Absent if it is not liked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reaction: Option<Reaction>,
+    pub(crate) likes_count: i64,
+}
+
+/// The answer to a save.
+#[derive(Serialize)]
+pub(crate) struct SaveView {
+    pub(crate) post_id: PostId,
+    pub(crate) is_saved: bool,
+    pub(crate) saves_count: i64,
+}
+
+/// A hashtag that is used now.
+#[derive(Serialize)]
+pub(crate) struct TrendView {
+    tag: String,
+    score: f64,
+}
+
+/// The answer to a like of a comment.
+#[derive(Serialize)]
+pub(crate) struct CommentLikeView {
+    pub(crate) comment_id: CommentId,
     pub(crate) is_liked: bool,
     /// Absent if it is not liked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +127,7 @@ impl From<SeenPost> for PostView {
             post,
             author,
             likes,
+            is_saved,
         } = seen;
         Self {
             created_at: post.created_at(),
@@ -101,8 +146,31 @@ impl From<SeenPost> for PostView {
             edited_at: post.edited_at,
             is_liked: likes.own.is_some(),
             reaction: likes.own,
-            // Nobody can save yet.
-            is_saved: false,
+            is_saved,
+        }
+    }
+}
+
+impl From<SeenComment> for CommentView {
+    fn from(seen: SeenComment) -> Self {
+        let SeenComment {
+            comment,
+            author,
+            likes,
+        } = seen;
+        Self {
+            created_at: comment.created_at(),
+            id: comment.id,
+            post_id: comment.post_id,
+            user_id: comment.user_id,
+            user: author.into(),
+            parent_id: comment.parent_id,
+            content: comment.content,
+            mentions: comment.mentions,
+            likes_count: likes.count,
+            replies_count: comment.replies_count,
+            is_liked: likes.own.is_some(),
+            reaction: likes.own,
         }
     }
 }
@@ -117,8 +185,17 @@ impl From<Liker> for LikerView {
     }
 }
 
+impl From<Trend> for TrendView {
+    fn from(trend: Trend) -> Self {
+        Self {
+            tag: trend.tag,
+            score: (trend.weight * 1_000.0).round() / 1_000.0,
+        }
+    }
+}
+
 /// The posts of `page` that answer `paging`.
-pub(crate) fn list(page: Page, paging: &Paging<Position>) -> ListView<PostView> {
+pub(crate) fn list<P: Serialize>(page: Page<P>, paging: &Paging<P>) -> ListView<PostView> {
     let posts = page.posts.into_iter().map(PostView::from).collect();
     ListView::new(posts, paging, page.next.as_ref())
 }
@@ -145,6 +222,11 @@ pub(crate) fn with_likes(
         }
     }
     Ok(serde_json::to_vec(&list)?.into())
+}
+
+/// The comment that a path names; what is no id names none.
+pub(crate) fn comment_id(text: &str) -> Result<CommentId, PostError> {
+    text.parse().or(Err(PostError::CommentNotFound))
 }
 
 /// The post that a path names; what is no id names none.

@@ -1,7 +1,7 @@
--- KEYS: the user's intents. ARGV: post, state, the caller's microseconds and
+-- KEYS: the user's intents. ARGV: thing, state, the caller's microseconds and
 -- milliseconds, the smallest version allowed, how long a layer that is not
 -- confirmed counts.
-local post, state = ARGV[1], ARGV[2]
+local thing, state = ARGV[1], ARGV[2]
 local micros, millis, smallest = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local oldest = millis - tonumber(ARGV[6])
 
@@ -37,7 +37,7 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local version = math.max(now, math.min(micros, now + AHEAD), smallest)
-local layers, was_open = read(KEYS[1], post)
+local layers, was_open = read(KEYS[1], thing)
 if layers[1] then
   version = math.max(version, layers[1].version + 1)
   layers = useful(layers)
@@ -46,5 +46,5 @@ else
   if count > 0 and count % PURGED_AT == 0 then purge() end
 end
 table.insert(layers, 1, { version = version, phase = 'u', at = millis, state = state })
-write(KEYS[1], post, layers, was_open)
+write(KEYS[1], thing, layers, was_open)
 return string.format('%.0f', version)

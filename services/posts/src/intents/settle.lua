@@ -1,9 +1,9 @@
 -- KEYS: the users' intents, one for each, then the set of intents alive.
--- ARGV: now in milliseconds; then post and version of each.
+-- ARGV: now in milliseconds; then thing and version of each.
 local alive, now = KEYS[#KEYS], tonumber(ARGV[1])
 for n = 1, #KEYS - 1 do
-  local key, post, version = KEYS[n], ARGV[2 * n], tonumber(ARGV[2 * n + 1])
-  local layers, was_open = read(key, post)
+  local key, thing, version = KEYS[n], ARGV[2 * n], tonumber(ARGV[2 * n + 1])
+  local layers, was_open = read(key, thing)
   local kept, is_alive = {}, false
   for _, layer in ipairs(layers) do
     if layer.version > version then
@@ -18,6 +18,6 @@ for n = 1, #KEYS - 1 do
       break
     end
   end
-  if #layers > 0 then write(key, post, kept, was_open) end
-  if not is_alive then redis.call('ZREM', alive, member(key, post)) end
+  if #layers > 0 then write(key, thing, kept, was_open) end
+  if not is_alive then redis.call('ZREM', alive, member(key, thing)) end
 end

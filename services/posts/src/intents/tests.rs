@@ -17,7 +17,7 @@ struct Scene {
     clock: ManualClock,
     intents: Intents,
     user: UserId,
-    post: PostId,
+    thing: LikedId,
 }
 
 impl Scene {
@@ -29,7 +29,7 @@ impl Scene {
             sandbox,
             clock,
             user: UserId::generate(),
-            post: PostId::generate(),
+            thing: LikedId::generate(),
         }
     }
 
@@ -38,14 +38,14 @@ impl Scene {
         let at = self.clock.now();
         let put = self
             .intents
-            .put(self.user, self.post, at, reaction.as_ref());
+            .put(self.user, self.thing, at, reaction.as_ref());
         put.await
     }
 
     fn applied(&self, version: i64) -> AppliedLike {
         AppliedLike {
             user_id: self.user,
-            post_id: self.post,
+            liked_id: self.thing,
             version,
         }
     }
@@ -61,14 +61,14 @@ impl Scene {
 
     async fn take_back(&self, version: i64) {
         let intents = &self.intents;
-        intents.take_back(self.user, self.post, version).await;
+        intents.take_back(self.user, self.thing, version).await;
     }
 
     /// What holds.
     async fn holds(&self) -> Held {
-        let one = self.intents.of(self.user, &[self.post]).await;
+        let one = self.intents.of(self.user, [self.thing]).await;
         assert_eq!(self.intents.all_of(self.user).await, one);
-        let intent = one.get(&self.post)?.clone();
+        let intent = one.get(&self.thing)?.clone();
         let word = intent.reaction.map(|reaction| reaction.to_string());
         Some((intent.version, word.unwrap_or_else(|| "-".to_owned())))
     }
@@ -163,12 +163,12 @@ async fn what_is_applied_is_kept_for_a_while() {
     );
     assert!((1..=KEPT).contains(&scene.lifetime().await));
     // What comes later needs the key again.
-    let other = PostId::generate();
+    let other = LikedId::generate();
     let at = scene.clock.now();
     let version = scene.intents.put(scene.user, other, at, None).await;
     assert!(scene.lifetime().await > KEPT);
     let other = AppliedLike {
-        post_id: other,
+        liked_id: other,
         ..scene.applied(version)
     };
     scene.intents.settle(&[other]).await;
@@ -240,11 +240,11 @@ async fn who_likes_a_lot_keeps_little() {
     let mut longest = 0_u64;
     for _ in 0..500 {
         scene.clock.advance(Duration::from_secs(1));
-        let post_id = PostId::from(ObjectId::new());
+        let liked_id = LikedId::from(ObjectId::new());
         let at = scene.clock.now();
-        let version = scene.intents.put(scene.user, post_id, at, None).await;
+        let version = scene.intents.put(scene.user, liked_id, at, None).await;
         let applied = AppliedLike {
-            post_id,
+            liked_id,
             ..scene.applied(version)
         };
         scene.intents.settle(&[applied]).await;

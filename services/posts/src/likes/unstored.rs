@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use domain::{Id, Like, LikeType, PostId, UserId};
+use domain::{Id, Like, LikeType, LikedId, UserId};
 
 use crate::{
     intents::Intent,
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Unstored {
     user_id: UserId,
-    changes: HashMap<PostId, Change>,
+    changes: HashMap<LikedId, Change>,
 }
 
 #[derive(Clone, Debug)]
@@ -22,14 +22,15 @@ struct Change {
 }
 
 impl Unstored {
-    /// Those of `intents` that are newer than what `moment` knows.
-    pub(super) fn new(user_id: UserId, intents: HashMap<PostId, Intent>, moment: &Moment) -> Self {
+    /// Those of `intents` about posts of `moment` that are newer than what it knows.
+    pub(super) fn new(user_id: UserId, intents: HashMap<LikedId, Intent>, moment: &Moment) -> Self {
         let changes = intents
             .into_iter()
-            .filter(|(post_id, intent)| intent.version > moment.version(*post_id))
-            .map(|(post_id, intent)| {
-                let is_liked = moment.own(post_id).is_some();
-                (post_id, Change { intent, is_liked })
+            .filter(|(post, _)| moment.count(*post).is_some())
+            .filter(|(post, intent)| intent.version > moment.version(*post))
+            .map(|(post, intent)| {
+                let is_liked = moment.own(post).is_some();
+                (post, Change { intent, is_liked })
             });
         Self {
             user_id,
@@ -48,7 +49,7 @@ impl Unstored {
     ) -> Vec<Like> {
         let LikeChunk { mut likes, is_end } = chunk;
         let last = likes.last().filter(|_| !is_end).map(&place);
-        likes.retain_mut(|like| match self.changes.get(&like.post_id) {
+        likes.retain_mut(|like| match self.changes.get(&like.liked_id) {
             Some(change) if like.user_id == self.user_id => {
                 match &change.intent.reaction {
                     Some(reaction) => like.reaction = reaction.clone(),
@@ -59,8 +60,8 @@ impl Unstored {
             }
             _ => true,
         });
-        let added = self.changes.iter().filter_map(|(post_id, change)| {
-            let like = self.added(*post_id, change)?;
+        let added = self.changes.iter().filter_map(|(post, change)| {
+            let like = self.added(*post, change)?;
             let place = place(&like);
             let is_here = after.is_none_or(|after| place < *after)
                 && last.as_ref().is_none_or(|last| place >= *last);
@@ -72,12 +73,12 @@ impl Unstored {
     }
 
     /// The like that a change makes, if there was none.
-    fn added(&self, post_id: PostId, change: &Change) -> Option<Like> {
+    fn added(&self, post: LikedId, change: &Change) -> Option<Like> {
         let reaction = change.intent.reaction.clone()?;
         (!change.is_liked).then(|| Like {
             id: Id::generate(),
             user_id: self.user_id,
-            post_id,
+            liked_id: post,
             kind: LikeType::Post,
             created_at: Some(change.intent.at),
             reaction,

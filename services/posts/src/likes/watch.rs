@@ -31,7 +31,7 @@ impl Likes {
                 return;
             };
             due.retain(|intent| {
-                let stored = stored.get(&(intent.user_id, intent.post_id));
+                let stored = stored.get(&(intent.user_id, intent.liked_id));
                 stored.is_some_and(|version| *version >= intent.version)
             });
             self.intents.settle(&due).await;

@@ -6,6 +6,10 @@ use store::{IdempotencyRecords, Index, Outbox};
 
 /// The collection of posts.
 pub(crate) const POSTS: &str = "posts";
+/// What people say about posts.
+pub(crate) const COMMENTS: &str = "comments";
+/// Who has saved which posts.
+pub(crate) const SAVED_POSTS: &str = "saved_posts";
 /// How many posts each author has.
 pub(crate) const POST_COUNTS: &str = "post_counts";
 /// Who likes what. Likes of other things than posts lie there, too.
@@ -16,6 +20,10 @@ pub(crate) const LIKE_TOMBSTONES: &str = "like_tombstones";
 pub(crate) const SLOTS: &str = "posts_slots";
 /// Authors whose posts are not simply written to feeds.
 pub(crate) const FANOUT_MODES: &str = "fanout_modes";
+/// Accounts that are gone for good.
+pub(crate) const ERASURES: &str = "posts_erasures";
+/// Posts and comments of such accounts, on which something may still hang.
+pub(crate) const ERASED_CONTENT: &str = "posts_erased_content";
 /// What waits for the broker.
 pub(crate) const OUTBOX: &str = "posts_outbox";
 /// Who does what for all replicas.
@@ -23,8 +31,21 @@ pub(crate) const LEASES: &str = "posts_leases";
 /// Answers kept for clients that ask again.
 pub(crate) const IDEMPOTENCY: &str = "posts_idempotency";
 
-/// Of the posts of an author, newest first.
+/// Of the posts of an author, or of what somebody has saved, newest first.
 pub(crate) const USER_ID_NEWEST: &str = "user_id_newest";
+/// Of all posts, and of those with a hashtag, or a word in their text, newest first.
+pub(crate) const NEWEST: &str = "newest";
+pub(crate) const HASHTAGS_NEWEST: &str = "hashtags_newest";
+pub(crate) const SEARCH_WORDS_NEWEST: &str = "search_words_newest";
+/// Of each post, one save of each person.
+pub(crate) const POST_ID_USER_ID: &str = "post_id_user_id";
+
+/// Of erasures, those that somebody is to look after first.
+pub(crate) const DUE_AT: &str = "due_at";
+
+/// Of the comments on a post, or of the replies to one of them, newest first.
+/// Those that are deleted are apart, so that nobody has to walk over them.
+pub(crate) const THREAD_NEWEST: &str = "thread_newest";
 
 /// Of likes and tombstones: of each thing, one of each person.
 pub(crate) const USER_ID_POST_ID: &str = "user_id_post_id";
@@ -72,6 +93,27 @@ pub(crate) fn lists_of_likes() -> [Index; 2] {
     ]
 }
 
+fn threads() -> Index {
+    Index {
+        collection: COMMENTS,
+        name: THREAD_NEWEST,
+        keys: doc! {
+            "post_id": 1, "parent_id": 1, "deleted_at": 1, "created_at": -1, "_id": -1,
+        },
+        options: IndexOptions::default(),
+    }
+}
+
+/// Of the comments of somebody, deleted or not: for who exports or erases them.
+fn comments_of_users() -> Index {
+    Index {
+        collection: COMMENTS,
+        name: USER_ID_NEWEST,
+        keys: doc! { "user_id": 1, "created_at": -1, "_id": -1 },
+        options: IndexOptions::default(),
+    }
+}
+
 fn tombstones() -> [Index; 2] {
     let index = |name, keys, options| Index {
         collection: LIKE_TOMBSTONES,
@@ -90,6 +132,27 @@ fn tombstones() -> [Index; 2] {
     ]
 }
 
+fn saves() -> [Index; 2] {
+    let index = |name, keys, options| Index {
+        collection: SAVED_POSTS,
+        name,
+        keys,
+        options,
+    };
+    [
+        index(
+            POST_ID_USER_ID,
+            doc! { "post_id": 1, "user_id": 1 },
+            IndexOptions::builder().unique(true).build(),
+        ),
+        index(
+            USER_ID_NEWEST,
+            doc! { "user_id": 1, "created_at": -1, "post_id": -1 },
+            IndexOptions::default(),
+        ),
+    ]
+}
+
 pub(crate) fn all() -> Vec<Index> {
     let index = |name, keys| Index {
         collection: POSTS,
@@ -103,14 +166,27 @@ pub(crate) fn all() -> Vec<Index> {
             doc! { "user_id": 1, "created_at": -1, "_id": -1 },
         ),
         index(
-            "hashtags_newest",
+            HASHTAGS_NEWEST,
             doc! { "hashtags": 1, "created_at": -1, "_id": -1 },
         ),
-        index("created_at", doc! { "created_at": 1 }),
+        index(
+            SEARCH_WORDS_NEWEST,
+            doc! { "search_words": 1, "created_at": -1, "_id": -1 },
+        ),
+        index(NEWEST, doc! { "created_at": -1, "_id": -1 }),
     ];
+    all.push(Index {
+        collection: ERASURES,
+        name: DUE_AT,
+        keys: doc! { "due_at": 1 },
+        options: IndexOptions::default(),
+    });
+    all.push(threads());
+    all.push(comments_of_users());
     all.push(one_like_each());
     all.extend(lists_of_likes());
     all.extend(tombstones());
+    all.extend(saves());
     all.extend(Outbox::indexes(OUTBOX));
     all.extend(IdempotencyRecords::indexes(IDEMPOTENCY));
     all

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use bson::{DateTime, Document, RawDocumentBuf, doc, oid::ObjectId};
-use domain::{Like, LikeType, Post, PostId, Timestamp, UserId};
+use bson::{Document, RawDocumentBuf, doc};
+use domain::{Like, LikeType, LikedId, PostId, Timestamp, UserId};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{Collection, options::Hint};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -11,26 +11,27 @@ use store::{Operation, Store, StoreError, readable};
 
 use super::{
     Position,
-    indexes::{LIKE_TOMBSTONES, LIKES, POST_ID_NEWEST, POSTS, USER_ID_TYPE_NEWEST, pair},
+    indexes::{LIKE_TOMBSTONES, LIKES, POST_ID_NEWEST, USER_ID_TYPE_NEWEST, pair},
+    liked::collection_of,
+    newest_first::newest_first,
 };
-use crate::intents::AppliedLike;
+use crate::{intents::AppliedLike, likes::Liked};
 
-/// The likes that are stored, for whoever looks at posts.
+/// The likes that are stored, for whoever looks at what can be liked.
 #[derive(Clone)]
 pub(crate) struct LikeReads {
     store: Store,
     likes: Collection<RawDocumentBuf>,
     tombstones: Collection<RawDocumentBuf>,
-    posts: Collection<RawDocumentBuf>,
 }
 
-/// What is stored about posts and what one user thinks of them, all of one moment.
+/// What is stored about things and what one user thinks of them, all of one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moment {
-    counts: HashMap<PostId, i64>,
-    own: HashMap<PostId, Like>,
-    /// By posts that the user does not like (any more).
-    taken_back: HashMap<PostId, i64>,
+    counts: HashMap<LikedId, i64>,
+    own: HashMap<LikedId, Like>,
+    /// By things that the user does not like (any more).
+    taken_back: HashMap<LikedId, i64>,
 }
 
 /// Some of a list of likes, in its order.
@@ -48,7 +49,8 @@ pub(crate) struct LikerPosition(pub(crate) Timestamp, pub(crate) UserId);
 #[derive(Deserialize)]
 struct Tombstone {
     user_id: UserId,
-    post_id: PostId,
+    #[serde(rename = "post_id")]
+    liked_id: LikedId,
     version: i64,
 }
 
@@ -67,27 +69,27 @@ impl LikerPosition {
 }
 
 impl Position {
-    /// Where `like` stands among those of its user.
+    /// Where `like`, which is of a post, stands among those of its user.
     pub(crate) fn of_like(like: &Like) -> Self {
-        Self(like.created_at(), like.post_id)
+        Self(like.created_at(), like.liked_id.oid().into())
     }
 }
 
 impl Moment {
-    /// How many like the post, if it is there.
-    pub(crate) fn count(&self, post: PostId) -> Option<i64> {
-        self.counts.get(&post).copied()
+    /// How many like the thing, if it is there.
+    pub(crate) fn count(&self, thing: LikedId) -> Option<i64> {
+        self.counts.get(&thing).copied()
     }
 
-    /// The user's like of the post.
-    pub(crate) fn own(&self, post: PostId) -> Option<&Like> {
-        self.own.get(&post)
+    /// The user's like of the thing.
+    pub(crate) fn own(&self, thing: LikedId) -> Option<&Like> {
+        self.own.get(&thing)
     }
 
-    /// The version by which the user last changed their mind about the post; 0 if they never did.
-    pub(crate) fn version(&self, post: PostId) -> i64 {
-        let liked = self.own(post).map(|like| like.version);
-        let taken_back = self.taken_back.get(&post).copied();
+    /// The version by which the user last changed their mind about the thing; 0 if they never did.
+    pub(crate) fn version(&self, thing: LikedId) -> i64 {
+        let liked = self.own(thing).map(|like| like.version);
+        let taken_back = self.taken_back.get(&thing).copied();
         liked.max(taken_back).unwrap_or_default()
     }
 }
@@ -98,51 +100,51 @@ impl LikeReads {
             store: store.clone(),
             likes: store.collection(LIKES),
             tombstones: store.collection(LIKE_TOMBSTONES),
-            posts: store.collection(POSTS),
         }
     }
 
-    /// The likes of `user_id` of those of `posts` that they like.
+    /// The likes of `user_id` of those of `things` that they like.
     pub(crate) async fn own(
         &self,
         user_id: UserId,
-        posts: &[PostId],
-    ) -> Result<HashMap<PostId, Like>, StoreError> {
-        if posts.is_empty() {
+        things: &[LikedId],
+    ) -> Result<HashMap<LikedId, Like>, StoreError> {
+        if things.is_empty() {
             return Ok(HashMap::new());
         }
-        let (likes, filter) = (self.likes.clone(), of_user(user_id, posts));
+        let (likes, filter) = (self.likes.clone(), of_user(user_id, things));
         let find = async move {
             let find = likes.find(filter).hint(Hint::Keys(pair()));
             find.await?.try_collect().await
         };
         let found: Vec<RawDocumentBuf> = self.store.run(operation("own"), find).await?;
-        Ok(by_post(&found))
+        Ok(by_thing(&found))
     }
 
-    /// What `user_id` thinks of `posts`, and how many like each, at one moment.
-    pub(crate) async fn moment(
+    /// What `user_id` thinks of `things`, and how many like each, at one moment.
+    pub(crate) async fn moment<T: Liked>(
         &self,
         user_id: UserId,
-        posts: &[PostId],
+        things: &[LikedId],
     ) -> Result<Moment, StoreError> {
-        if posts.is_empty() {
+        if things.is_empty() {
             return Ok(Moment::default());
         }
-        let (this, posts) = (self.clone(), posts.to_vec());
+        let (this, things) = (self.clone(), things.to_vec());
+        let owner: Collection<RawDocumentBuf> = self.store.collection(collection_of(T::KIND));
         let read = self.store.snapshot(operation("moment"), move |session| {
-            let (this, posts) = (this.clone(), posts.clone());
+            let (this, owner, things) = (this.clone(), owner.clone(), things.clone());
             async move {
-                let counts = doc! { "_id": { "$in": &posts } };
-                let needed = doc! { "user_id": 1, "likes_count": 1 };
-                let counts = this.posts.find(counts).projection(needed);
+                let counts = doc! { "_id": { "$in": &things } };
+                let needed = doc! { "user_id": 1, "post_id": 1, "likes_count": 1 };
+                let counts = owner.find(counts).projection(needed);
                 let mut counts = counts.session(&mut *session).await?;
                 let counts: Vec<_> = counts.stream(session).try_collect().await?;
-                let own = of_user(user_id, &posts);
+                let own = of_user(user_id, &things);
                 let own = this.likes.find(own).hint(Hint::Keys(pair()));
                 let mut own = own.session(&mut *session).await?;
                 let own: Vec<_> = own.stream(session).try_collect().await?;
-                let taken_back = this.tombstones.find(of_user(user_id, &posts));
+                let taken_back = this.tombstones.find(of_user(user_id, &things));
                 let mut taken_back = taken_back.session(&mut *session).await?;
                 let taken_back: Vec<_> = taken_back.stream(session).try_collect().await?;
                 Ok((counts, own, taken_back))
@@ -150,22 +152,23 @@ impl LikeReads {
             .boxed()
         });
         let (counts, own, taken_back) = read.await?;
-        let counts = all_readable::<Post>(POSTS, &counts);
+        let counts = all_readable::<T>(collection_of(T::KIND), &counts);
+        let counts = counts.map(|thing| (thing.liked_id(), thing.likes_count()));
         let taken_back = all_readable::<Tombstone>(LIKE_TOMBSTONES, &taken_back);
         Ok(Moment {
-            counts: counts.map(|post| (post.id, post.likes_count)).collect(),
-            own: by_post(&own),
-            taken_back: taken_back.map(|it| (it.post_id, it.version)).collect(),
+            counts: counts.collect(),
+            own: by_thing(&own),
+            taken_back: taken_back.map(|it| (it.liked_id, it.version)).collect(),
         })
     }
 
     /// The versions by which the users of `intents` last changed their minds about
-    /// their posts, as far as that is known.
+    /// their things, as far as that is known.
     pub(crate) async fn versions(
         &self,
         intents: &[AppliedLike],
-    ) -> Result<HashMap<(UserId, PostId), i64>, StoreError> {
-        let of_one = |it: &AppliedLike| doc! { "user_id": it.user_id, "post_id": it.post_id };
+    ) -> Result<HashMap<(UserId, LikedId), i64>, StoreError> {
+        let of_one = |it: &AppliedLike| doc! { "user_id": it.user_id, "post_id": it.liked_id };
         let pairs = doc! { "$or": intents.iter().map(of_one).collect::<Vec<_>>() };
         let (likes, tombstones) = (self.likes.clone(), self.tombstones.clone());
         let find = async move {
@@ -178,9 +181,9 @@ impl LikeReads {
         };
         let (taken_back, given) = self.store.run(operation("versions"), find).await?;
         let taken_back = all_readable::<Tombstone>(LIKE_TOMBSTONES, &taken_back);
-        let taken_back = taken_back.map(|it| ((it.user_id, it.post_id), it.version));
+        let taken_back = taken_back.map(|it| ((it.user_id, it.liked_id), it.version));
         let given = all_readable::<Like>(LIKES, &given);
-        let given = given.map(|like| ((like.user_id, like.post_id), like.version));
+        let given = given.map(|like| ((like.user_id, like.liked_id), like.version));
         // A like that is there is newer than when it was last taken back.
         Ok(taken_back.chain(given).collect())
     }
@@ -242,22 +245,8 @@ impl LikeReads {
     }
 }
 
-fn of_user(user_id: UserId, posts: &[PostId]) -> Document {
-    doc! { "user_id": user_id, "post_id": { "$in": posts } }
-}
-
-/// The list that `filter` selects, from behind an item: when it was made, and
-/// the field and id that tell items of one moment apart.
-fn newest_first(mut filter: Document, after: Option<(Timestamp, &str, ObjectId)>) -> Document {
-    if let Some((created_at, field, id)) = after {
-        filter.insert("created_at", doc! { "$lte": created_at });
-        // Not `$or`, for which the planner would give up the order of the index.
-        let before = doc! { "created_at": created_at, field: { "$gte": id } };
-        filter.insert("$nor", vec![before]);
-    } else {
-        filter.insert("created_at", doc! { "$lte": DateTime::MAX });
-    }
-    filter
+fn of_user(user_id: UserId, things: &[LikedId]) -> Document {
+    doc! { "user_id": user_id, "post_id": { "$in": things } }
 }
 
 fn all_readable<T: DeserializeOwned>(
@@ -269,7 +258,7 @@ fn all_readable<T: DeserializeOwned>(
         .filter_map(move |raw| readable(collection, raw))
 }
 
-fn by_post(found: &[RawDocumentBuf]) -> HashMap<PostId, Like> {
+fn by_thing(found: &[RawDocumentBuf]) -> HashMap<LikedId, Like> {
     let likes = all_readable::<Like>(LIKES, found);
-    likes.map(|like| (like.post_id, like)).collect()
+    likes.map(|like| (like.liked_id, like)).collect()
 }

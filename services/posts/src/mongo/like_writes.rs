@@ -3,25 +3,33 @@ use std::{collections::HashMap, sync::Arc};
 use bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use bus::job_row;
 use contracts::{jobs::v1::job::Work, topology::NOTIFICATIONS};
-use domain::{Like, PostId, Timestamp, UserId};
+use domain::{Like, LikedId, Timestamp, UserId};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{ClientSession, Collection, error::Result, options::Hint};
 use store::{Operation, Outbox, Slots, Store, StoreError, readable_number};
 
-use super::indexes::{LIKE_TOMBSTONES, LIKES, POSTS, SLOTS, pair};
-use crate::apply_likes::{Batch, Changes, Outcomes, Pair, Stored, Tombstone, Versioned, decide};
+use super::{
+    Erasures,
+    indexes::{LIKE_TOMBSTONES, LIKES, SLOTS, pair},
+    liked::collection_of,
+};
+use crate::{
+    apply_likes::{Applied, Batch, Changes, Pair, Stored, Thing, Tombstone, Versioned, decide},
+    likes::LikedKind,
+};
 
 /// So many documents come with the first answer to a query.
 const ALL_AT_ONCE: u32 = 10_000;
 
-/// The `likes` of posts and their `like_tombstones`, as batches change them.
+/// The `likes` of posts and comments and their `like_tombstones`, as batches
+/// change them.
 #[derive(Clone)]
 pub(crate) struct LikeWrites {
     store: Store,
     slots: Slots,
-    posts: Collection<RawDocumentBuf>,
     likes: Collection<Like>,
     tombstones: Collection<Tombstone>,
+    erasures: Erasures,
     outbox: Outbox,
 }
 
@@ -37,9 +45,9 @@ impl LikeWrites {
         Self {
             store: store.clone(),
             slots: Slots::new(store, SLOTS),
-            posts: store.collection(POSTS),
             likes: store.collection(LIKES),
             tombstones: store.collection(LIKE_TOMBSTONES),
+            erasures: Erasures::new(store),
             outbox,
         }
     }
@@ -51,10 +59,10 @@ impl LikeWrites {
         partition: &'static str,
         batch: Batch,
         now: Timestamp,
-    ) -> std::result::Result<Outcomes, StoreError> {
+    ) -> std::result::Result<Applied, StoreError> {
         let (this, batch) = (self.clone(), Arc::new(batch));
         let apply = operation("apply");
-        let outcomes = self
+        let applied = self
             .slots
             .transaction(partition, apply, move |transaction| {
                 let (this, batch) = (this.clone(), Arc::clone(&batch));
@@ -62,43 +70,51 @@ impl LikeWrites {
                     let stored = this.stored(transaction, &batch).await?;
                     let changes = decide(&batch, &stored, now);
                     this.write(transaction, &stored, &changes, now).await?;
-                    Ok(changes.outcomes)
+                    Ok(Applied {
+                        begun: changes.begun_of_posts(),
+                        outcomes: changes.outcomes,
+                    })
                 }
                 .boxed()
             })
             .await?;
         self.outbox.wake();
-        Ok(outcomes)
+        Ok(applied)
     }
 
     /// What there is of the pairs of `batch`.
     async fn stored(&self, transaction: &mut ClientSession, batch: &Batch) -> Result<Stored> {
         Ok(Stored {
-            authors: self.authors(&mut *transaction, batch).await?,
+            things: self.things(&mut *transaction, batch).await?,
+            erased: self.erasures.of(&mut *transaction, &batch.users()).await?,
             likes: of_pairs(&self.likes, &mut *transaction, batch).await?,
             tombstones: of_pairs(&self.tombstones, transaction, batch).await?,
         })
     }
 
-    /// The posts of `batch` that exist and can be read, and whose they are.
-    async fn authors(
+    /// What `batch` is about, as far as it exists and can be read.
+    async fn things(
         &self,
         transaction: &mut ClientSession,
         batch: &Batch,
-    ) -> Result<HashMap<PostId, UserId>> {
-        let ids: Vec<PostId> = batch.by_post().map(|(post_id, _)| post_id).collect();
-        let find = self.posts.find(doc! { "_id": { "$in": ids } });
-        let find = find.projection(doc! { "user_id": 1 });
-        let mut found = find
-            .batch_size(ALL_AT_ONCE)
-            .session(&mut *transaction)
-            .await?;
-        let found: Vec<RawDocumentBuf> = found.stream(transaction).try_collect().await?;
-        let author = |post: &RawDocumentBuf| {
-            let (id, user_id) = (post.get_object_id("_id"), post.get_object_id("user_id"));
-            Some((id.ok()?.into(), user_id.ok()?.into()))
-        };
-        Ok(found.iter().filter_map(author).collect())
+    ) -> Result<HashMap<LikedId, Thing>> {
+        let mut things = HashMap::new();
+        for kind in [LikedKind::Post, LikedKind::Comment] {
+            let ids = batch.of_kind(kind);
+            if ids.is_empty() {
+                continue;
+            }
+            let owner = self.store.collection::<RawDocumentBuf>(collection_of(kind));
+            let find = owner.find(doc! { "_id": { "$in": ids } });
+            let mut found = find
+                .projection(doc! { "user_id": 1, "post_id": 1 })
+                .batch_size(ALL_AT_ONCE)
+                .session(&mut *transaction)
+                .await?;
+            let found: Vec<RawDocumentBuf> = found.stream(&mut *transaction).try_collect().await?;
+            things.extend(found.iter().filter_map(|raw| thing(kind, raw)));
+        }
+        Ok(things)
     }
 
     async fn write(
@@ -108,14 +124,18 @@ impl LikeWrites {
         changes: &Changes,
         now: Timestamp,
     ) -> Result<()> {
-        // First: what changes the same posts at once collides here, before more is done in vain.
-        let counts = changes.counts.iter().map(|(post_id, change)| {
-            let count = doc! { "$add": [readable_number("likes_count"), *change] };
-            doc! { "q": { "_id": *post_id }, "u": [{ "$set": { "likes_count": count } }] }
-        });
+        // First: what changes the same things at once collides here, before more is done in vain.
         let store = &self.store;
-        let counts = counts.collect();
-        store.update_each(transaction, POSTS, counts).await?;
+        for kind in [LikedKind::Post, LikedKind::Comment] {
+            let counts = changes.counts.iter().filter(|((of, _), _)| *of == kind);
+            let counts = counts.map(|((_, liked_id), change)| {
+                let count = doc! { "$add": [readable_number("likes_count"), *change] };
+                doc! { "q": { "_id": *liked_id }, "u": [{ "$set": { "likes_count": count } }] }
+            });
+            let counts = counts.collect();
+            let update = store.update_each(transaction, collection_of(kind), counts);
+            update.await?;
+        }
 
         if !changes.begun.is_empty() {
             let insert = self.likes.insert_many(&changes.begun);
@@ -146,7 +166,7 @@ impl LikeWrites {
         let update = store.update_each(transaction, LIKE_TOMBSTONES, buried_again);
         update.await?;
 
-        let told = changes.notifications(&stored.authors).into_iter();
+        let told = changes.notifications(&stored.things).into_iter();
         let rows = told.map(|notify| job_row(NOTIFICATIONS, Work::Notify(notify), now));
         let rows: Vec<_> = rows.collect();
         self.outbox.put(transaction, &rows).await
@@ -160,21 +180,37 @@ async fn of_pairs<T: Send + Sync>(
     batch: &Batch,
 ) -> Result<HashMap<Pair, Versioned<T>>> {
     let documents = documents.clone_with_type::<RawDocumentBuf>();
-    let pairs = batch.by_post().map(|(post_id, jobs)| {
+    let pairs = batch.by_thing().map(|(liked_id, jobs)| {
         let users: Vec<UserId> = jobs.iter().map(|job| job.user_id).collect();
-        doc! { "post_id": post_id, "user_id": { "$in": users } }
+        doc! { "post_id": liked_id, "user_id": { "$in": users } }
     });
     let pairs: Vec<Document> = pairs.collect();
     let mut found = documents
         .find(doc! { "$or": pairs })
         .projection(doc! { "user_id": 1, "post_id": 1, "version": 1 })
-        // By itself it may walk over everybody who likes the same post.
+        // By itself it may walk over everybody who likes the same thing.
         .hint(Hint::Keys(pair()))
         .batch_size(ALL_AT_ONCE)
         .session(&mut *transaction)
         .await?;
     let found: Vec<RawDocumentBuf> = found.stream(transaction).try_collect().await?;
     Ok(found.iter().filter_map(|raw| versioned(raw)).collect())
+}
+
+/// What `document`, of the collection of `kind`, is for those who like it.
+fn thing(kind: LikedKind, document: &RawDocument) -> Option<(LikedId, Thing)> {
+    let field = |name| document.get_object_id(name).ok();
+    let id = field("_id")?;
+    let thing = Thing {
+        kind,
+        author_id: field("user_id")?.into(),
+        post_id: match kind {
+            LikedKind::Post => id,
+            LikedKind::Comment => field("post_id")?,
+        }
+        .into(),
+    };
+    Some((id.into(), thing))
 }
 
 fn versioned<T>(document: &RawDocument) -> Option<(Pair, Versioned<T>)> {

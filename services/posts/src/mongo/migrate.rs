@@ -1,6 +1,7 @@
 //! `posts migrate`: indexes, queue topology, and what old documents lack.
 
 mod likes;
+mod words;
 
 use std::fmt;
 
@@ -29,6 +30,8 @@ const COUNTED_AT_ONCE: usize = 8;
 pub struct MigrationReport {
     /// Posts that got the time at which they were made.
     pub dated: u64,
+    /// Posts that got the words and hashtags under which they are found.
+    pub findable: u64,
     /// Authors whose posts were counted.
     pub counted: u64,
     /// Likes that got the time at which they were made, or their type.
@@ -41,8 +44,9 @@ impl fmt::Display for MigrationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} posts dated, {} authors counted, {} likes completed, {} likes removed",
-            self.dated, self.counted, self.likes_completed, self.likes_removed
+            "{} posts dated, {} posts made findable, {} authors counted, \
+             {} likes completed, {} likes removed",
+            self.dated, self.findable, self.counted, self.likes_completed, self.likes_removed
         )
     }
 }
@@ -61,9 +65,11 @@ pub async fn migrate(settings: &MigrateSettings) -> anyhow::Result<MigrationRepo
         .await
         .context("mongodb indexes")?;
     let dated = date_posts(&store).await.context("posts without a date")?;
+    let findable = words::note(&store).await.context("words of posts")?;
     let counted = count_authors(&store).await.context("authors not counted")?;
     Ok(MigrationReport {
         dated,
+        findable,
         counted,
         likes_completed: old_likes.completed,
         likes_removed: old_likes.removed,

@@ -6,9 +6,10 @@ use contracts::{
     timestamp,
     topology::FEED_UPDATES,
 };
-use domain::{Caption, Post, PostId, Timestamp, UserId};
+use domain::{Caption, Post, PostId, Timestamp, UserId, search_words};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::{Collection, options::ReturnDocument};
+use serde::Serialize;
 use store::{
     IdempotencyRecords, IdempotentAnswer, Operation, Outbox, OutboxRow, Store, StoreError, readable,
 };
@@ -26,6 +27,14 @@ pub(crate) struct PostStore {
     outbox: Outbox,
 }
 
+/// A post as it is stored, with the words under which it is found.
+#[derive(Clone, Debug, Serialize)]
+struct FindablePost {
+    #[serde(flatten)]
+    post: Post,
+    search_words: Vec<String>,
+}
+
 /// Checked changes of a post; `None` is left as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edit {
@@ -35,12 +44,20 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
+    /// The usernames that `post` mentions from now on and did not mention before.
+    pub(crate) fn newly_mentioned(&self, post: &Post) -> Vec<String> {
+        let names = self.caption.iter().flat_map(Caption::mentions);
+        let names = names.filter(|name| !post.mentions.contains(name));
+        names.cloned().collect()
+    }
+
     fn into_set(self, now: Timestamp) -> Document {
         let mut set = doc! { "edited_at": now };
         if let Some(caption) = self.caption {
             set.insert("caption", caption.text());
             set.insert("hashtags", caption.hashtags());
             set.insert("mentions", caption.mentions());
+            set.insert("search_words", search_words(caption.text()));
         }
         if let Some(location) = self.location {
             set.insert("location", location);
@@ -64,6 +81,18 @@ fn feeds_row(author: UserId, change: Change, at: Timestamp) -> OutboxRow {
         ..UpdateFeeds::default()
     };
     job_row(FEED_UPDATES, Work::UpdateFeeds(update), at)
+}
+
+/// What others are told of a deletion.
+pub(super) fn deletion_rows(id: PostId, author: UserId, at: Timestamp) -> [OutboxRow; 2] {
+    let deleted = Fact::PostDeleted(PostDeleted {
+        post_id: id.to_string(),
+        author_id: author.to_string(),
+    });
+    let removed = Change::PostRemoved(PostRemoved {
+        post_id: id.to_string(),
+    });
+    [event_row(deleted, at), feeds_row(author, removed, at)]
 }
 
 /// The post `id`, if it is `author`'s and not deleted.
@@ -108,14 +137,15 @@ impl PostStore {
             .collect())
     }
 
-    /// Stores a post, its author's count, what others are told, and the answer
-    /// to a client that may ask again: all or nothing.
+    /// Stores a post, its author's count, what others are told, `told` among it,
+    /// and the answer to a client that may ask again: all or nothing.
     pub(crate) async fn insert(
         &self,
         post: &Post,
+        told: Vec<OutboxRow>,
         answer: Option<IdempotentAnswer>,
     ) -> Result<(), StoreError> {
-        let (this, post, at) = (self.clone(), post.clone(), post.created_at());
+        let (this, author, at) = (self.clone(), post.user_id, post.created_at());
         let created = Fact::PostCreated(PostCreated {
             post_id: post.id.to_string(),
             author_id: post.user_id.to_string(),
@@ -127,20 +157,25 @@ impl PostStore {
             created_at: Some(timestamp(at)),
         };
         let feeds = feeds_row(post.user_id, Change::PostAdded(added), at);
+        let told = [vec![created, feeds], told].concat();
+        let post = FindablePost {
+            search_words: search_words(&post.caption),
+            post: post.clone(),
+        };
         self.store
             .transaction(operation("insert"), move |transaction| {
                 let (this, post) = (this.clone(), post.clone());
-                let (answer, told) = (answer.clone(), [created.clone(), feeds.clone()]);
+                let (answer, mut rows) = (answer.clone(), told.clone());
                 async move {
                     // First: what an author does at once collides here, before more is done in vain.
-                    let count = this.counts.change(transaction, post.user_id, 1).await?;
+                    let count = this.counts.change(transaction, author, 1).await?;
                     if let Some(answer) = answer {
                         this.answers.insert(transaction, &answer).await?;
                     }
-                    let insert = this.posts.insert_one(&post);
+                    let posts = this.posts.clone_with_type::<FindablePost>();
+                    let insert = posts.insert_one(&post);
                     insert.session(&mut *transaction).await?;
-                    let [created, feeds] = told;
-                    let rows = [created, feeds, event_row(count.fact(), at)];
+                    rows.push(event_row(count.fact(), at));
                     this.outbox.put(transaction, &rows).await
                 }
                 .boxed()
@@ -158,19 +193,11 @@ impl PostStore {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let this = self.clone();
-        let deleted = Fact::PostDeleted(PostDeleted {
-            post_id: id.to_string(),
-            author_id: author.to_string(),
-        });
-        let deleted = event_row(deleted, now);
-        let removed = PostRemoved {
-            post_id: id.to_string(),
-        };
-        let feeds = feeds_row(author, Change::PostRemoved(removed), now);
+        let told = deletion_rows(id, author, now);
         let is_deleted = self
             .store
             .transaction(operation("delete"), move |transaction| {
-                let (this, told) = (this.clone(), [deleted.clone(), feeds.clone()]);
+                let (this, told) = (this.clone(), told.clone());
                 async move {
                     let find = this.documents.find_one(own(id, author));
                     if find.session(&mut *transaction).await?.is_none() {
@@ -192,13 +219,14 @@ impl PostStore {
         Ok(is_deleted)
     }
 
-    /// Changes a post of `author` and returns it as it is then; `None` if there
-    /// is none (any more).
+    /// Changes a post of `author`, tells others of it, `told` among it, and
+    /// returns it as it is then; `None` if there is none (any more).
     pub(crate) async fn edit(
         &self,
         id: PostId,
         author: UserId,
         edit: Edit,
+        told: Vec<OutboxRow>,
         now: Timestamp,
     ) -> Result<Option<Post>, StoreError> {
         let this = self.clone();
@@ -207,11 +235,11 @@ impl PostStore {
             post_id: id.to_string(),
             author_id: author.to_string(),
         });
-        let edited = event_row(edited, now);
+        let rows = [vec![event_row(edited, now)], told].concat();
         let post = self
             .store
             .transaction(operation("edit"), move |transaction| {
-                let (this, set, edited) = (this.clone(), set.clone(), edited.clone());
+                let (this, set, rows) = (this.clone(), set.clone(), rows.clone());
                 async move {
                     let update = this
                         .posts
@@ -219,7 +247,7 @@ impl PostStore {
                         .return_document(ReturnDocument::After);
                     let post = update.session(&mut *transaction).await?;
                     if post.is_some() {
-                        this.outbox.put(transaction, &[edited]).await?;
+                        this.outbox.put(transaction, &rows).await?;
                     }
                     Ok(post)
                 }

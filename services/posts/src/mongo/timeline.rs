@@ -1,13 +1,13 @@
 //! The posts of many authors as one list, newest first.
 
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, doc};
 use domain::{PostId, Timestamp, UserId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::options::Hint;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 
-use super::{PostStore, indexes::USER_ID_NEWEST, posts::operation};
+use super::{PostStore, indexes::USER_ID_NEWEST, newest_first::newest_first, posts::operation};
 
 /// Authors of one query. MongoDB merges the index ranges of up to 200 values in
 /// order; beyond that it would sort in memory.
@@ -56,7 +56,9 @@ impl PostStore {
         after: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Position>, StoreError> {
-        let filter = filter(authors, after);
+        let after = after.map(|Position(at, id)| (at, "_id", id.oid()));
+        let live = doc! { "user_id": { "$in": authors }, "deleted_at": Bson::Null };
+        let filter = newest_first(live, after);
         let documents = self.documents.clone_with_type::<Entry>();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let find = async move {
@@ -73,17 +75,4 @@ impl PostStore {
             .map(|entry| Position(entry.created_at, entry.id))
             .collect())
     }
-}
-
-fn filter(authors: &[UserId], after: Option<Position>) -> Document {
-    let mut filter = doc! { "user_id": { "$in": authors }, "deleted_at": Bson::Null };
-    if let Some(Position(created_at, id)) = after {
-        filter.insert("created_at", doc! { "$lte": created_at });
-        // Not `$or`, for which the planner would give up the order of the index.
-        let before = doc! { "created_at": created_at, "_id": { "$gte": id } };
-        filter.insert("$nor", vec![before]);
-    } else {
-        filter.insert("created_at", doc! { "$lte": DateTime::MAX });
-    }
-    filter
 }

@@ -78,6 +78,90 @@ banned                +                   -                -                -   
 suspended             account_not_active  -                -                -               -               -                +
 deleted               -                   -                -                -               -               -                -
 
+save_post             author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               post_not_found  post_not_found  ok               ok
+private               ok                  ok               post_not_found   post_not_found  post_not_found  ok               ok
+banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+unsave_post           author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               ok              ok              ok               ok
+private               ok                  ok               ok               ok              ok              ok               ok
+banned                ok                  ok               ok               ok              ok              ok               ok
+suspended             account_not_active  ok               ok               ok              ok              ok               ok
+deleted               ok                  ok               ok               ok              ok              ok               ok
+
+saved_posts           author              follower         stranger         blocked         blocker         muting           moderator
+public                +                   +                +                -               -               +                +
+private               +                   +                -                -               -               +                +
+banned                +                   -                -                -               -               -                +
+suspended             account_not_active  -                -                -               -               -                +
+deleted               -                   -                -                -               -               -                -
+
+hashtag_posts         author              follower         stranger         blocked         blocker         muting           moderator
+public                +                   +                +                -               -               +                +
+private               +                   +                -                -               -               +                +
+banned                +                   -                -                -               -               -                +
+suspended             account_not_active  -                -                -               -               -                +
+deleted               -                   -                -                -               -               -                -
+
+search_posts          author              follower         stranger         blocked         blocker         muting           moderator
+public                +                   +                +                -               -               +                +
+private               +                   +                -                -               -               +                +
+banned                +                   -                -                -               -               -                +
+suspended             account_not_active  -                -                -               -               -                +
+deleted               -                   -                -                -               -               -                -
+
+trending_hashtags     author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               ok              ok              ok               ok
+private               ok                  ok               ok               ok              ok              ok               ok
+banned                ok                  ok               ok               ok              ok              ok               ok
+suspended             account_not_active  ok               ok               ok              ok              ok               ok
+deleted               ok                  ok               ok               ok              ok              ok               ok
+
+explore               author              follower         stranger         blocked         blocker         muting           moderator
+public                -                   +                +                -               -               -                +
+private               -                   -                -                -               -               -                -
+banned                -                   -                -                -               -               -                -
+suspended             account_not_active  -                -                -               -               -                -
+deleted               -                   -                -                -               -               -                -
+
+list_comments         author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               post_not_found  post_not_found  ok               ok
+private               ok                  ok               post_not_found   post_not_found  post_not_found  ok               ok
+banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+create_comment        author              follower         stranger         blocked         blocker         muting           moderator
+public                ok                  ok               ok               post_not_found  post_not_found  ok               ok
+private               ok                  ok               post_not_found   post_not_found  post_not_found  ok               ok
+banned                ok                  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+suspended             account_not_active  post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   ok
+deleted               post_not_found      post_not_found   post_not_found   post_not_found  post_not_found  post_not_found   post_not_found
+
+like_comment          author              follower           stranger           blocked            blocker            muting             moderator
+public                ok                  ok                 ok                 comment_not_found  comment_not_found  ok                 ok
+private               ok                  ok                 comment_not_found  comment_not_found  comment_not_found  ok                 ok
+banned                ok                  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  ok
+suspended             account_not_active  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  ok
+deleted               comment_not_found   comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found
+
+unlike_comment        author              follower           stranger           blocked            blocker            muting             moderator
+public                ok                  ok                 ok                 comment_not_found  comment_not_found  ok                 ok
+private               ok                  ok                 comment_not_found  comment_not_found  comment_not_found  ok                 ok
+banned                ok                  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  ok
+suspended             account_not_active  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  ok
+deleted               comment_not_found   comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found
+
+delete_comment        author              follower           stranger           blocked            blocker            muting             moderator
+public                ok                  not_your_comment   not_your_comment   comment_not_found  comment_not_found  not_your_comment   not_your_comment
+private               ok                  not_your_comment   comment_not_found  comment_not_found  comment_not_found  not_your_comment   not_your_comment
+banned                ok                  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  not_your_comment
+suspended             account_not_active  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  not_your_comment
+deleted               comment_not_found   comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found  comment_not_found
+
 edit_post             author              follower         stranger         blocked         blocker         muting           moderator
 public                ok                  not_your_post    not_your_post    post_not_found  post_not_found  not_your_post    not_your_post
 private               ok                  not_your_post    post_not_found   post_not_found  post_not_found  not_your_post    not_your_post
@@ -131,22 +215,28 @@ impl Scene {
         &self.viewers[column.unwrap() - 1]
     }
 
-    /// An author who is `how`, with their post, whom the others know.
-    async fn author(&self, how: &str) -> (User, Value) {
+    /// An author who is `how`, with their post and what they say about it, whom
+    /// the others know.
+    async fn author(&self, how: &str) -> (User, Value, Value) {
         let author = self.stack.user(how).await;
         for name in ["follower", "blocked", "blocker", "muting"] {
             self.viewer(name).follow(&author).await;
         }
-        self.stack.block(&author, self.viewer("blocked")).await;
-        self.stack.block(self.viewer("blocker"), &author).await;
-        self.stack.mute(self.viewer("muting"), &author).await;
-        let post = author.publish("hello").await;
+        author.block(self.viewer("blocked")).await;
+        self.viewer("blocker").block(&author).await;
+        self.viewer("muting").mute(&author).await;
+        let post = author.publish("#hello").await;
+        let comment = author.comment(&post, "hello").await;
         let likes = self.viewers.iter().chain([&author]);
         let likes = likes.map(|user| planted::like(user, &post, 1_000));
         let stored = planted::likes(&self.stack).insert_many(likes).await;
         stored.unwrap();
+        let saves = self.viewers.iter().chain([&author]);
+        let saves = saves.map(|user| planted::save(user, &post, 1_000));
+        let stored = planted::saves(&self.stack).insert_many(saves).await;
+        stored.unwrap();
         match how {
-            "private" => self.stack.make_private(&author).await,
+            "private" => author.make_private().await,
             "banned" => self.stack.shadow_ban(&author).await,
             "suspended" => self.stack.suspend(&author).await,
             "deleted" => {
@@ -154,19 +244,32 @@ impl Scene {
             }
             _ => {}
         }
-        (author, post)
+        (author, post, comment)
     }
 }
 
-async fn call(client: &Client, route: &RouteInfo, author: &User, post: &Value) -> Response {
+async fn call(
+    client: &Client,
+    route: &RouteInfo,
+    author: &User,
+    post: &Value,
+    comment: &Value,
+) -> Response {
     let method: Method = route.method.as_str().parse().unwrap();
     let id = match route.name {
         "author_posts" => &author.id,
+        "delete_comment" | "like_comment" | "unlike_comment" => comment["_id"].as_str().unwrap(),
         _ => post["_id"].as_str().unwrap(),
     };
-    let request = client.request(method, &route.path.replace("{id}", id));
+    let path = route.path.replace("{id}", id).replace("{tag}", "hello");
+    let query = match route.name {
+        "search_posts" => "?q=hello&limit=100",
+        "explore" => "?limit=100",
+        _ => "",
+    };
+    let request = client.request(method, &format!("{path}{query}"));
     let body = match route.name {
-        "create_post" => Some(json!({ "content": "hi" })),
+        "create_post" | "create_comment" => Some(json!({ "content": "hi" })),
         "edit_post" => Some(json!({ "caption": format!("edited {}", rand::random::<u64>()) })),
         _ => None,
     };
@@ -185,7 +288,8 @@ fn told(route: &RouteInfo, answer: &Response, post: &Value) -> String {
     }
     let body = answer.json();
     let items = body["items"].as_array();
-    let Some(items) = items.filter(|_| route.name != "likers") else {
+    let is_of_posts = !["likers", "list_comments", "trending_hashtags"].contains(&route.name);
+    let Some(items) = items.filter(|_| is_of_posts) else {
         return "ok".to_owned();
     };
     let has_it = items.iter().any(|item| item["_id"] == post["_id"]);
@@ -195,19 +299,26 @@ fn told(route: &RouteInfo, answer: &Response, post: &Value) -> String {
 #[tokio::test]
 async fn everybody_gets_what_is_for_their_eyes() {
     let scene = Scene::set().await;
+    // Past the gateway, where whoever is suspended is not logged in any more.
+    let inside = scene.stack.posts_insider();
     let mut wrong = Vec::new();
     let routes = posts::routes();
     let mut routes: Vec<_> = routes.iter().collect();
     // Nothing can be done to what is gone.
-    routes.sort_by_key(|route| route.name == "delete_post");
+    routes.sort_by_key(|route| match route.name {
+        "delete_post" => 2,
+        "delete_comment" => 1,
+        _ => 0,
+    });
     for how in AUTHORS {
-        let (author, post) = scene.author(how).await;
+        let (author, post, comment) = scene.author(how).await;
         // The author last: what they do, they do to the post.
         let everybody = scene.viewers.iter().chain([&author]);
         let names = VIEWERS[1..].iter().chain([&VIEWERS[0]]);
         for route in &routes {
             for (viewer, name) in everybody.clone().zip(names.clone()) {
-                let answer = call(viewer, route, &author, &post).await;
+                let viewer = viewer.at(&inside);
+                let answer = call(&viewer, route, &author, &post, &comment).await;
                 let (told, expected) =
                     (told(route, &answer, &post), expected(route.name, how, name));
                 if told != expected {
@@ -225,11 +336,11 @@ async fn everybody_gets_what_is_for_their_eyes() {
 #[tokio::test]
 async fn whoever_shows_no_token_gets_nothing() {
     let scene = Scene::set().await;
-    let (author, post) = scene.author("public").await;
+    let (author, post, comment) = scene.author("public").await;
     let stranger = scene.stack.posts_insider();
     for route in posts::routes().iter() {
         assert_eq!(route.access, Access::Account, "{}", route.name);
-        let answer = call(&stranger, route, &author, &post).await;
+        let answer = call(&stranger, route, &author, &post, &comment).await;
         answer.expect_problem(401, "missing_token");
     }
     author.get(&path(&post)).await.expect(200);

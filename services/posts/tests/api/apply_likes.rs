@@ -118,10 +118,20 @@ fn outcomes(answer: ApplyLikesResponse) -> [u32; 3] {
 }
 
 fn job(user: ObjectId, post: ObjectId, reaction: Option<&str>, version: i64) -> Job {
+    job_of(LikeSubject::Post, user, post, reaction, version)
+}
+
+fn job_of(
+    subject: LikeSubject,
+    user: ObjectId,
+    id: ObjectId,
+    reaction: Option<&str>,
+    version: i64,
+) -> Job {
     let like = SetLike {
         user_id: user.to_hex(),
-        subject: LikeSubject::Post.into(),
-        subject_id: post.to_hex(),
+        subject: subject.into(),
+        subject_id: id.to_hex(),
         reaction: reaction.map(ToOwned::to_owned),
     };
     Job {
@@ -135,6 +145,10 @@ fn job(user: ObjectId, post: ObjectId, reaction: Option<&str>, version: i64) -> 
 
 pub(crate) fn like(user: ObjectId, post: ObjectId, version: i64) -> Job {
     job(user, post, Some("❤️"), version)
+}
+
+pub(crate) fn like_comment(user: ObjectId, comment: ObjectId, version: i64) -> Job {
+    job_of(LikeSubject::Comment, user, comment, Some("❤️"), version)
 }
 
 fn unlike(user: ObjectId, post: ObjectId, version: i64) -> Job {
@@ -285,6 +299,67 @@ async fn a_batch_comes_to_one_write_and_one_event_for_each_post() {
 }
 
 #[tokio::test]
+async fn likes_of_comments_go_by_the_same_rules_also_beside_those_of_posts() {
+    let rig = Rig::start().await;
+    let [ana, bo, cy] = people();
+    let post = rig.post(bo).await;
+    let comment = planted::comment_of(cy, post, None, EPOCH);
+    let comment = rig.plant("comments", comment).await;
+    let unlike_comment = |user, version| job_of(LikeSubject::Comment, user, comment, None, version);
+    let batch = || {
+        vec![
+            like(ana, post, 5),
+            like_comment(ana, comment, 5),
+            like_comment(cy, comment, 5),
+            like_comment(bo, comment, 5),
+            unlike_comment(bo, 6),
+            // What says that it is something else is nothing.
+            like(bo, comment, 9),
+            like_comment(bo, post, 9),
+        ]
+    };
+    assert_eq!(rig.apply(batch()).await, [4, 1, 2]);
+    let told = rig.told().await;
+    assert_eq!(rig.apply(batch()).await, [0, 5, 2]);
+    assert_eq!(rig.told().await, []);
+    // Late and out of order.
+    let late = vec![unlike_comment(ana, 4), like_comment(bo, comment, 3)];
+    assert_eq!(rig.apply(late).await, [0, 2, 0]);
+
+    let likes: Vec<ObjectId> = rig.likes(comment).await.into_keys().collect();
+    let mut expected = vec![ana, cy];
+    expected.sort();
+    assert_eq!(likes, expected);
+    assert_eq!(rig.likes(post).await.len(), 1);
+    for like in rig.all("likes").await {
+        let is_of_comment = like.get_object_id("post_id").unwrap() == comment;
+        let kind = if is_of_comment { "comment" } else { "post" };
+        assert_eq!(like.get_str("type").unwrap(), kind);
+    }
+    let [stored] = rig.all("comments").await.try_into().unwrap();
+    assert_eq!(stored.get_i64("likes_count").unwrap(), 2);
+    assert_eq!(rig.likes_count(post).await, Some(Bson::Int64(1)));
+
+    let notice = |author: ObjectId, comment_id: String| Notify {
+        user_id: author.to_hex(),
+        kind: NotificationKind::Like.into(),
+        actors: vec![NotificationActor {
+            user_id: ana.to_hex(),
+            reaction: "❤️".to_owned(),
+        }],
+        post_id: post.to_hex(),
+        comment_id,
+    };
+    // Nobody is told that they like something themselves.
+    assert_eq!(
+        told,
+        [notice(bo, String::new()), notice(cy, comment.to_hex())]
+    );
+    assert_eq!(rig.apply(vec![unlike_comment(ana, 8)]).await, [1, 0, 0]);
+    assert_eq!(rig.likes(comment).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_post_that_is_gone_is_passed_over_and_a_deleted_one_counted() {
     let rig = Rig::start().await;
     let [ana, bo] = people();
@@ -371,8 +446,8 @@ async fn a_job_that_can_never_be_stored_is_named() {
         ),
         (with(&|like| like.user_id.clear()), "user_id"),
         (with(&|like| like.subject_id = "x".repeat(24)), "subject_id"),
-        (with(&|like| like.subject = 0), "not of a post"),
-        (with(&|like| like.subject = 99), "not of a post"),
+        (with(&|like| like.subject = 0), "not of a post or comment"),
+        (with(&|like| like.subject = 99), "not of a post or comment"),
         (job(ana, post, Some(""), 1), "reaction"),
         (job(ana, post, Some("ab"), 1), "reaction"),
     ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bson::{Document, doc};
 use cache::{keys, redis::AsyncCommands};
-use contracts::posts::v1::VerifyLikeCountsRequest;
+use contracts::{events::v1::ContentType, posts::v1::VerifyContentCountsRequest};
 use futures_util::{TryStreamExt, future::join_all};
 use serde_json::{Value, json};
 use testkit::{Client, Stack, User};
@@ -28,7 +28,14 @@ impl<'a> Reads<'a> {
         let mongodb = self.0.mongodb();
         mongodb.run_command(doc! { "profile": 0 }).await.unwrap();
         let profiled = mongodb.collection::<Document>("system.profile");
-        let about = ["posts", "likes", "users", "follows", "blocks"];
+        let about = [
+            "posts",
+            "likes",
+            "saved_posts",
+            "users",
+            "follows",
+            "blocks",
+        ];
         let about = about.map(|name| format!("{}.{name}", mongodb.name()));
         let filter = doc! { "op": "query", "ns": { "$in": &about[..] } };
         let reads: Vec<Document> = profiled
@@ -163,20 +170,20 @@ async fn what_comes_between_two_people_counts_at_once() {
     let cy = stack.user("cy").await;
     let post = seen_by(&bo, &ana).await;
     cy.get(&path(&post)).await.expect(200);
-    stack.block(&ana, &cy).await;
+    ana.block(&cy).await;
     let gone = cy.get(&path(&post)).await;
     gone.expect_problem(404, "post_not_found");
 
     let sees = async || bo.get(&path(&post)).await.status == 200;
 
-    stack.make_private(&ana).await;
+    ana.make_private().await;
     assert!(sees().await, "bo follows ana");
     bo.unfollow(&ana).await;
     assert!(!sees().await, "bo does not any more");
     stack.make_moderator(&bo).await;
     assert!(sees().await, "moderators see everything");
     stack.suspend(&bo).await;
-    let refused = bo.get(&path(&post)).await;
+    let refused = inside(&stack, &bo).get(&path(&post)).await;
     refused.expect_problem(403, "account_not_active");
 }
 
@@ -221,12 +228,13 @@ async fn a_count_that_was_repaired_is_shown_at_once() {
     let posts = planted::posts(&stack);
     posts.update_one(doc! {}, wrong).await.unwrap();
     assert_eq!(likes_of(&bo, &post).await.0, 7);
-    let repair = VerifyLikeCountsRequest {
-        after_post_id: String::new(),
+    let repair = VerifyContentCountsRequest {
+        content_type: ContentType::Post.into(),
+        after_id: String::new(),
         limit: 1_000,
         repair: true,
     };
-    let repaired = counters(&stack).verify_like_counts(repair).await;
+    let repaired = counters(&stack).verify_content_counts(repair).await;
     assert_eq!(repaired.unwrap().into_inner().mismatches.len(), 1);
     assert_eq!(likes_of(&bo, &post).await.0, 0);
 }

@@ -28,7 +28,7 @@ async fn it_has_own_posts_and_those_of_followed_accounts_newest_first() {
 async fn a_request_that_is_not_accepted_brings_nothing() {
     let stack = Stack::start().await;
     let (ana, bo) = (stack.user("ana").await, stack.user("bo").await);
-    stack.make_private(&bo).await;
+    bo.make_private().await;
     bo.publish("for friends").await;
     assert_eq!(ana.follow(&bo).await["requested"], true);
     assert!(ana.feed().await.is_empty());
@@ -67,15 +67,21 @@ impl World {
                 world.follows.insert((a, b));
             }
         }
-        // Whoever is blocked could not follow any more; the follow that there is stays.
+        // Nobody can do anything about whoever blocks them.
         for (a, b) in pairs {
             let (from, to) = (&world.users[a], &world.users[b]);
-            if random.random_bool(0.1) {
-                stack.block(from, to).await;
-                world.blocks.insert((a, b));
+            if world.blocks.contains(&(b, a)) {
+                continue;
             }
             if random.random_bool(0.1) {
-                stack.mute(from, to).await;
+                from.block(to).await;
+                world.blocks.insert((a, b));
+                for pair in [(a, b), (b, a)] {
+                    world.follows.remove(&pair);
+                }
+            }
+            if random.random_bool(0.1) {
+                from.mute(to).await;
                 world.mutes.insert((a, b));
             }
         }
@@ -85,7 +91,7 @@ impl World {
                 world.banned.insert(n);
             } else if random.random_bool(0.3) {
                 // Whoever follows already was accepted.
-                stack.make_private(&world.users[n]).await;
+                world.users[n].make_private().await;
             }
         }
         world.post(stack, random).await;

@@ -127,7 +127,7 @@ async fn whoever_has_seen_a_post_may_like_it_for_a_moment_longer() {
     let (ana, bo) = (stack.user("ana").await, stack.user("bo").await);
     let post = ana.publish("hi").await;
     assert_eq!(likes_of(&bo, &post).await, (0, None));
-    stack.make_private(&ana).await;
+    ana.make_private().await;
     like(&bo, &post).await;
     stack.clock().advance(Duration::from_secs(31));
     let later = bo.post_empty(&format!("{}/like", path(&post))).await;

@@ -56,9 +56,9 @@ async fn what_is_not_to_be_seen_any_more_is_left_out() {
         like(&bo, &post).await;
         posts.insert(how, post.clone());
         match how {
-            "private" => stack.make_private(&author).await,
+            "private" => author.make_private().await,
             "banned" => stack.shadow_ban(&author).await,
-            "blocked" => stack.block(&author, &bo).await,
+            "blocked" => author.block(&bo).await,
             "deleted" => {
                 author.delete(&path(&post)).await.expect(204);
             }

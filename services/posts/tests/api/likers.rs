@@ -90,9 +90,9 @@ async fn whoever_is_hidden_is_left_out() {
     };
     stack.shadow_ban(banned).await;
     stack.suspend(suspended).await;
-    stack.block(&ana, blocked).await;
-    stack.block(blocks, &ana).await;
-    stack.make_private(private).await;
+    ana.block(blocked).await;
+    blocks.block(&ana).await;
+    private.make_private().await;
     let seen: HashSet<_> = likers_of(&ana, &post).await.into_iter().collect();
     assert_eq!(seen, [liker(visible, "❤️"), liker(private, "❤️")].into());
     let seen = likers_of(banned, &post).await;

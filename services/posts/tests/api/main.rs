@@ -8,30 +8,45 @@
 )]
 
 mod access;
+mod accounts;
 mod apply_likes;
 mod author_posts;
 mod caches;
+mod content_counts;
 mod counters;
+mod create_comment;
 mod create_post;
+mod delete_comment;
 mod delete_post;
 mod edit_post;
+mod erasure;
+mod explore;
 mod feed;
 mod get_post;
 mod grpc;
+mod hashtag_posts;
 mod idempotency;
 mod kept_feeds;
-mod like_counts;
+mod like_comment;
 mod like_outages;
 mod like_post;
 mod liked_posts;
 mod likers;
+mod list_comments;
+mod mentions;
 mod migrate;
 mod outages;
 mod outbox;
 mod paging;
 mod planted;
 mod read_your_writes;
+mod save_post;
+mod saved_posts;
+mod search_posts;
+mod trending_hashtags;
+mod unlike_comment;
 mod unlike_post;
+mod unsave_post;
 
 use std::time::Duration;
 
@@ -57,6 +72,16 @@ fn patient_builder() -> StackBuilder {
 /// The path of a post.
 fn path(post: &Value) -> String {
     format!("/api/posts/{}", post["_id"].as_str().unwrap())
+}
+
+/// The path of the comments on a post.
+fn comments_path(post: &Value) -> String {
+    format!("{}/comments", path(post))
+}
+
+/// The path of a comment.
+fn comment_path(comment: &Value) -> String {
+    format!("/api/comments/{}", comment["_id"].as_str().unwrap())
 }
 
 /// Likes a post with the usual reaction.
@@ -101,9 +126,13 @@ async fn applied(stack: &Stack) {
     .await;
 }
 
+/// The id of a post or comment.
+fn id(document: &Value) -> String {
+    document["_id"].as_str().unwrap().to_owned()
+}
+
 /// The ids of posts, in their order.
 fn ids(posts: &[Value]) -> Vec<String> {
-    let id = |post: &Value| post["_id"].as_str().unwrap().to_owned();
     posts.iter().map(id).collect()
 }
 

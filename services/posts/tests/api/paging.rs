@@ -24,7 +24,10 @@ pub(crate) async fn all_pages(user: &User, path: &str, limit: usize, next: Next)
     let mut all = Vec::new();
     let mut query = String::new();
     for n in 1.. {
-        let page = user.get(&format!("{path}?limit={limit}&{query}")).await;
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let page = user
+            .get(&format!("{path}{sign}limit={limit}&{query}"))
+            .await;
         let page = page.expect(200);
         let items = page["items"].as_array().unwrap();
         all.extend(ids(items));

@@ -25,9 +25,61 @@ pub(crate) fn post(author: ObjectId, millis: i64) -> Document {
     }
 }
 
+/// The id of what the API has shown.
+pub(crate) fn id(shown: &Value) -> ObjectId {
+    ObjectId::parse_str(shown["_id"].as_str().unwrap()).unwrap()
+}
+
+/// The collection of comments, as documents.
+pub(crate) fn comments(stack: &Stack) -> mongodb::Collection<Document> {
+    stack.mongodb().collection("comments")
+}
+
+/// What `user` said about a post at `millis`, as a reply if there is a parent.
+pub(crate) fn comment(
+    user: &User,
+    post: &Value,
+    parent: Option<ObjectId>,
+    millis: i64,
+) -> Document {
+    comment_of(oid(user), id(post), parent, millis)
+}
+
+/// As [`comment`], by ids.
+pub(crate) fn comment_of(
+    user: ObjectId,
+    post: ObjectId,
+    parent: Option<ObjectId>,
+    millis: i64,
+) -> Document {
+    doc! {
+        "_id": ObjectId::new(),
+        "post_id": post,
+        "user_id": user,
+        "parent_id": parent,
+        "content": format!("said at {millis}"),
+        "created_at": DateTime::from_millis(millis),
+    }
+}
+
 /// The collection of likes, as documents.
 pub(crate) fn likes(stack: &Stack) -> mongodb::Collection<Document> {
     stack.mongodb().collection("likes")
+}
+
+/// The collection of saves, as documents.
+pub(crate) fn saves(stack: &Stack) -> mongodb::Collection<Document> {
+    stack.mongodb().collection("saved_posts")
+}
+
+/// That `user` saved a post at `millis`.
+pub(crate) fn save(user: &User, post: &Value, millis: i64) -> Document {
+    doc! {
+        "_id": ObjectId::new(),
+        "user_id": oid(user),
+        "post_id": id(post),
+        "created_at": DateTime::from_millis(millis),
+    }
 }
 
 /// A like that `user` gave at `millis`, as the predecessor stored it.
@@ -35,7 +87,7 @@ pub(crate) fn like(user: &User, post: &Value, millis: i64) -> Document {
     doc! {
         "_id": ObjectId::new(),
         "user_id": oid(user),
-        "post_id": ObjectId::parse_str(post["_id"].as_str().unwrap()).unwrap(),
+        "post_id": id(post),
         "type": "post",
         "created_at": DateTime::from_millis(millis),
     }

@@ -7,8 +7,9 @@ use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use store::Store;
 
-use super::scene::{Scene, at_a_time, feed_request};
+use super::scene::{Scene, feed_request};
 use crate::{
+    load::at_a_time,
     people::Person,
     report::{Report, Round},
 };

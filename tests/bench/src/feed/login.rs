@@ -10,9 +10,10 @@ use argon2::{
 use bson::{Document, doc};
 use serde_json::json;
 
-use super::scene::{Scene, at_a_time};
+use super::scene::Scene;
 use crate::{
     http::Request,
+    load::at_a_time,
     people::{PASSWORD, email},
     report::{Report, Round},
 };

@@ -5,9 +5,10 @@ use bson::{Document, doc};
 use domain::PostId;
 use store::Store;
 
-use super::scene::{Scene, at_a_time};
+use super::scene::Scene;
 use crate::{
     http::Request,
+    load::at_a_time,
     report::{Report, Round},
 };
 

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use cache::{Cache, redis};
 use domain::{PostId, UserId};
-use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
 use super::Options;
@@ -166,21 +165,4 @@ pub(super) fn feed_request(person: &Person) -> Request {
 pub(super) fn post_request(person: &Person) -> Request {
     let body = json!({ "content": "seen by everybody" }).to_string();
     person.request("POST", "/api/posts", &body)
-}
-
-/// Does `work` for each of `items`, so many at a time as there are `connections`,
-/// and returns how long each took, sorted.
-pub(super) async fn at_a_time<T, F: Future<Output = anyhow::Result<()>>>(
-    connections: usize,
-    items: impl IntoIterator<Item = T>,
-    work: impl Fn(T) -> F,
-) -> anyhow::Result<load::Timing> {
-    let started = std::time::Instant::now();
-    let timed = futures_util::stream::iter(items).map(|item| async {
-        let began = std::time::Instant::now();
-        work(item).await?;
-        anyhow::Ok(began.elapsed())
-    });
-    let latencies = timed.buffer_unordered(connections).try_collect().await?;
-    Ok(load::Timing::new(started.elapsed(), latencies))
 }

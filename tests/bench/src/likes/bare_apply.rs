@@ -84,7 +84,7 @@ async fn store(
     let fresh = users.iter().map(|user| Like {
         id: Id::generate(),
         user_id: *user,
-        post_id: post,
+        liked_id: post.into(),
         kind: LikeType::Post,
         created_at: Some(now),
         reaction: Reaction::default(),

@@ -1,5 +1,6 @@
 use std::{
     collections::HashSet,
+    fmt::Write,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -105,10 +106,10 @@ impl Drop for Auth {
 
 /// The login that stands for a token of the predecessor, by its digest.
 pub(crate) fn predecessor_session(digest: &[u8]) -> SessionId {
-    let hex: String = digest[..12]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hex = String::new();
+    for byte in &digest[..12] {
+        write!(hex, "{byte:02x}").unwrap();
+    }
     hex.parse().unwrap()
 }
 

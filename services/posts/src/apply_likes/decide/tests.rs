@@ -4,10 +4,11 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(9);
 
-fn job((post_id, user_id): Pair, version: i64, reaction: Option<&str>) -> SetLike {
+fn job((liked_id, user_id): Pair, version: i64, reaction: Option<&str>) -> SetLike {
     SetLike {
         user_id,
-        post_id,
+        kind: LikedKind::Post,
+        liked_id,
         reaction: reaction.map(|text| Reaction::parse(text).unwrap()),
         version,
         accepted_at: Timestamp::from_millis(version),
@@ -18,14 +19,19 @@ fn job((post_id, user_id): Pair, version: i64, reaction: Option<&str>) -> SetLik
 #[derive(Default)]
 struct World {
     stored: Stored,
-    counts: BTreeMap<PostId, i64>,
+    counts: BTreeMap<LikedId, i64>,
 }
 
 impl World {
-    fn with_post() -> (Self, PostId) {
+    fn with_post() -> (Self, LikedId) {
         let (mut world, post_id) = (Self::default(), PostId::generate());
-        world.stored.authors.insert(post_id, UserId::generate());
-        (world, post_id)
+        let post = Thing {
+            kind: LikedKind::Post,
+            author_id: UserId::generate(),
+            post_id,
+        };
+        world.stored.things.insert(post_id.into(), post);
+        (world, post_id.into())
     }
 
     fn apply(&mut self, jobs: Vec<SetLike>) -> Outcomes {
@@ -38,7 +44,7 @@ impl World {
                 id: like.id,
                 version: like.version,
             };
-            let before = likes.insert((like.post_id, like.user_id), stored);
+            let before = likes.insert((like.liked_id, like.user_id), stored);
             assert!(before.is_none());
         }
         for (id, job) in changes.renewed {
@@ -54,26 +60,26 @@ impl World {
         for Tombstone {
             id,
             user_id,
-            post_id,
+            liked_id,
             version,
             at,
         } in changes.buried
         {
             assert_eq!(at, NOW);
             let stored = Versioned { id, version };
-            assert!(tombstones.insert((post_id, user_id), stored).is_none());
+            assert!(tombstones.insert((liked_id, user_id), stored).is_none());
         }
         for (id, version) in changes.buried_again {
             let mut all = tombstones.values_mut();
             all.find(|it| it.id == id).unwrap().version = version;
         }
-        for (post_id, change) in changes.counts {
+        for ((_, liked_id), change) in changes.counts {
             assert_ne!(change, 0);
-            *self.counts.entry(post_id).or_default() += change;
+            *self.counts.entry(liked_id).or_default() += change;
         }
-        let count = |post_id: &PostId| likes.keys().filter(|(of, _)| of == post_id).count();
-        for (post_id, stored) in &self.counts {
-            assert_eq!(*stored, i64::try_from(count(post_id)).unwrap());
+        let count = |liked_id: &LikedId| likes.keys().filter(|(of, _)| of == liked_id).count();
+        for (liked_id, stored) in &self.counts {
+            assert_eq!(*stored, i64::try_from(count(liked_id)).unwrap());
         }
         changes.outcomes
     }
@@ -121,7 +127,7 @@ fn a_like_of_the_predecessor_is_older_than_any_job() {
 #[test]
 fn nobody_likes_what_is_not_there() {
     let mut world = World::default();
-    let pair = (PostId::generate(), UserId::generate());
+    let pair = (LikedId::generate(), UserId::generate());
     let orphaned = Outcomes {
         orphaned: 2,
         outdated: 1,
@@ -185,4 +191,15 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
         })
     });
     with_last.collect()
+}
+
+#[test]
+fn what_an_account_thought_that_is_gone_counts_no_more() {
+    let (mut world, post_id) = World::with_post();
+    let pair = (post_id, UserId::generate());
+    world.stored.erased.insert(pair.1);
+    let jobs = vec![job(pair, 1, Some("a")), job(pair, 2, None)];
+    let outcomes = world.apply(jobs);
+    assert_eq!((outcomes.applied, outcomes.orphaned), (0, 1));
+    assert!(!world.likes(pair) && world.stored.tombstones.is_empty());
 }
