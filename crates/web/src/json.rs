@@ -5,7 +5,7 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 use garde::Validate;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{ApiError, Code, FieldError, Object};
 
@@ -124,14 +124,18 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
-        if error.inner().is_data() {
-            ApiError::validation(vec![FieldError {
-                field: if field == "." { String::new() } else { field },
-                message: shape_message(error.inner()),
-            }])
+        let message = if error.inner().is_data() {
+            shape_message(error.inner())
+        } else if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+            // To whoever reads one of a set of words, anything else is no JSON.
+            "must be one of the words that are possible here".to_owned()
         } else {
-            malformed()
-        }
+            return malformed();
+        };
+        ApiError::validation(vec![FieldError {
+            field: if field == "." { String::new() } else { field },
+            message,
+        }])
     })?;
     deserializer.end().map_err(|_trailing| malformed())?;
     Ok(value)

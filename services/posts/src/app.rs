@@ -105,7 +105,8 @@ impl App {
         };
         let answers = IdempotencyRecords::new(&store, IDEMPOTENCY);
         let stored = PostStore::new(&store, counts.clone(), answers.clone(), outbox.clone());
-        let comments = CommentStore::new(&store, answers.clone(), outbox.clone(), PostTurns::new());
+        let turns = PostTurns::new();
+        let comments = CommentStore::new(&store, answers.clone(), outbox.clone(), turns.clone());
         let people = People::connect(&settings, &cache)?;
         let modes = FanoutModes::new(&store, outbox.clone());
         let posts = Posts {
@@ -116,7 +117,7 @@ impl App {
             answers,
             people,
             likes,
-            saves: SavedPosts::new(&store),
+            saves: SavedPosts::new(&store, turns),
             explore: Explore::new(&cache, Arc::clone(&clock)),
             trending: Trending::new(&cache, Arc::clone(&clock)),
             standings: Standings::new(settings.like_check_ttl, Arc::clone(&clock)),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{Operation, Store, StoreError, readable, readable_number};
 
 use super::{
-    Position, Stretch,
+    Position, PostTurns, Stretch,
     indexes::{POST_ID_USER_ID, POSTS, SAVED_POSTS, USER_ID_NEWEST},
     newest_first::newest_first,
 };
@@ -25,6 +25,7 @@ pub(crate) struct SavedPosts {
     store: Store,
     saves: Collection<Save>,
     posts: Collection<RawDocumentBuf>,
+    turns: PostTurns,
 }
 
 /// Somebody has saved a post.
@@ -64,11 +65,12 @@ fn pair(user_id: UserId, post_id: PostId) -> Document {
 }
 
 impl SavedPosts {
-    pub(crate) fn new(store: &Store) -> Self {
+    pub(crate) fn new(store: &Store, turns: PostTurns) -> Self {
         Self {
             store: store.clone(),
             saves: store.collection(SAVED_POSTS),
             posts: store.collection(POSTS),
+            turns,
         }
     }
 
@@ -135,6 +137,7 @@ impl SavedPosts {
             post_id,
             created_at: now,
         };
+        let _turn = self.turns.at(post_id).await?;
         let save = self
             .store
             .transaction(operation("save"), move |transaction| {
@@ -165,6 +168,7 @@ impl SavedPosts {
         post_id: PostId,
     ) -> std::result::Result<Option<Saved>, StoreError> {
         let this = self.clone();
+        let _turn = self.turns.at(post_id).await?;
         let unsave = self
             .store
             .transaction(operation("unsave"), move |transaction| {

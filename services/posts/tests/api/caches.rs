@@ -14,6 +14,9 @@ use crate::{
     applied, follower_and_author, grpc::counters, ids, like, likes_of, path, planted, posts_of,
 };
 
+/// The subject of what everybody is sent who has registered.
+const VERIFICATION: &str = "Confirm your e-mail address";
+
 /// How often a collection was read since [`Reads::begin`].
 struct Reads<'a>(&'a Stack);
 
@@ -92,6 +95,11 @@ async fn a_like_of_a_post_that_others_read_costs_one_read() {
         stack.user("bo").await,
         stack.user("cy").await,
     );
+    for person in [&ana, &bo, &cy] {
+        // Whoever sends it reads the account, at a moment of their own.
+        let letter = stack.mail().letter(&person.email, VERIFICATION);
+        letter.await;
+    }
     let (other, post) = (ana.publish("other").await, ana.publish("hi").await);
 
     let cold = Reads::begin(&stack).await;
