@@ -121,7 +121,7 @@ async fn a_login_that_writes_is_one_trace_too() {
     let ana = User::register(&tracing_client(&traced.gateway), "ana").await;
     let (trace, leaf) = eventually_some(EXPORT, async || {
         let trace = traced.collector.trace(TRACE_ID);
-        let leaf = span(&trace, "auth", "mongodb.users.insert_with_session")?.clone();
+        let leaf = span(&trace, "auth", "mongodb.users.open")?.clone();
         span(&trace, "gateway", "http.gateway")?;
         span(&trace, "auth", "http.auth.register")?;
         Some((trace, leaf))
@@ -130,7 +130,7 @@ async fn a_login_that_writes_is_one_trace_too() {
     assert_eq!(
         ancestry(&trace, &leaf),
         [
-            "auth mongodb.users.insert_with_session",
+            "auth mongodb.users.open",
             "auth http.auth.register",
             "gateway http.gateway"
         ]
@@ -198,7 +198,6 @@ async fn a_comment_is_one_trace_from_the_gateway_to_what_its_reader_is_told() {
         ancestry(&trace, &leaf),
         [
             "posts publish notifications-queue",
-            "posts mongodb.comments.insert",
             "posts http.posts.create_comment",
             "gateway http.gateway"
         ]

@@ -11,10 +11,9 @@ use mongodb::{
 use crate::facts::all;
 
 /// Collections in which nothing may be left over.
-const QUEUES: [&str; 6] = [
+const QUEUES: [&str; 5] = [
     "auth_outbox",
     "follow_changes",
-    "follow_sweeps",
     "mails",
     "posts_erased_content",
     "posts_outbox",

@@ -126,8 +126,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         let field = error.path().to_string();
         let message = if error.inner().is_data() {
             shape_message(error.inner())
-        } else if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-            // To whoever reads one of a set of words, anything else is no JSON.
+        } else if is_no_word(error.inner(), body) {
             "must be one of the words that are possible here".to_owned()
         } else {
             return malformed();
@@ -139,6 +138,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     })?;
     deserializer.end().map_err(|_trailing| malformed())?;
     Ok(value)
+}
+
+/// Whether something else is where one of a set of words is wanted, which
+/// `serde_json` takes for a fault of the syntax.
+fn is_no_word(error: &serde_json::Error, body: &[u8]) -> bool {
+    let is_unexpected = shape_message(error) == "expected value";
+    is_unexpected && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// serde's words without the position, which `field` tells better.

@@ -38,7 +38,7 @@ use crate::{
     likes::{Likes, Standings},
     mongo::{
         CommentStore, Erasures, Exports, FanoutModes, IDEMPOTENCY, LEASES, LikeReads, LikeWrites,
-        OUTBOX, PostCounts, PostStore, PostTurns, Remains, SavedPosts,
+        OUTBOX, PostCounts, PostStore, Remains, SavedPosts, Turns,
     },
     people::People,
     post_cache::PostCache,
@@ -104,8 +104,14 @@ impl App {
             runtime: Handle::current(),
         };
         let answers = IdempotencyRecords::new(&store, IDEMPOTENCY);
-        let stored = PostStore::new(&store, counts.clone(), answers.clone(), outbox.clone());
-        let turns = PostTurns::new();
+        let turns = Turns::new();
+        let stored = PostStore::new(
+            &store,
+            counts.clone(),
+            answers.clone(),
+            outbox.clone(),
+            turns.clone(),
+        );
         let comments = CommentStore::new(&store, answers.clone(), outbox.clone(), turns.clone());
         let people = People::connect(&settings, &cache)?;
         let modes = FanoutModes::new(&store, outbox.clone());

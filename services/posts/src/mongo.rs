@@ -39,4 +39,4 @@ pub(crate) use posts::{Edit, PostStore};
 pub(crate) use remains::{Remains, Removed};
 pub(crate) use saved_posts::SavedPosts;
 pub(crate) use timeline::Position;
-pub(crate) use turns::PostTurns;
+pub(crate) use turns::Turns;

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contracts::topology::NOTIFICATIONS;
 use futures_util::TryStreamExt;
 use mongodb::{
     Database,
@@ -98,11 +99,13 @@ async fn all(mongodb: &Database, name: &str) -> Vec<Document> {
     documents.try_collect().await.unwrap()
 }
 
-/// Nothing waits, nothing is in anybody's hands, and nothing is with the dead letters.
+/// Nothing waits, nothing is in anybody's hands, and nothing is with the dead
+/// letters. What people are to be told of it waits for whoever will tell them.
 async fn faults_of_queues(rig: &Rig) -> Vec<String> {
     let queues = rig.servers.queues().await;
     let full = queues
         .iter()
+        .filter(|queue| queue.name != NOTIFICATIONS)
         .filter(|queue| queue.ready + queue.unacknowledged > 0);
     full.map(|queue| format!("{queue:?}")).collect()
 }

@@ -10,7 +10,7 @@ use store::{
 };
 
 use super::{
-    PostTurns,
+    Turns,
     indexes::{COMMENTS, POSTS},
 };
 
@@ -30,7 +30,7 @@ pub(crate) struct CommentStore {
     posts: Collection<Document>,
     answers: IdempotencyRecords,
     outbox: Outbox,
-    turns: PostTurns,
+    turns: Turns,
 }
 
 /// What became of a comment that was to be stored.
@@ -55,7 +55,7 @@ impl CommentStore {
         store: &Store,
         answers: IdempotencyRecords,
         outbox: Outbox,
-        turns: PostTurns,
+        turns: Turns,
     ) -> Self {
         Self {
             store: store.clone(),

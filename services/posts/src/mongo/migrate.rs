@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use store::{IdempotencyRecords, Outbox, Store, StoreError};
 
 use super::{
-    PostCounts, PostStore,
+    PostCounts, PostStore, Turns,
     authors::authors_after,
     indexes::{self, IDEMPOTENCY, OUTBOX, POSTS},
 };
@@ -105,7 +105,7 @@ async fn count_authors(store: &Store) -> Result<u64, StoreError> {
     let outbox = Outbox::new(store, OUTBOX);
     let counts = PostCounts::new(store, outbox.clone());
     let answers = IdempotencyRecords::new(store, IDEMPOTENCY);
-    let posts = PostStore::new(store, counts.clone(), answers, outbox);
+    let posts = PostStore::new(store, counts.clone(), answers, outbox, Turns::new());
     let (mut last, mut counted) = (None, 0);
     loop {
         let authors = authors_after(&posts, &counts, last, PAGE).await?;

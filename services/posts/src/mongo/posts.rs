@@ -14,7 +14,7 @@ use store::{
     IdempotencyRecords, IdempotentAnswer, Operation, Outbox, OutboxRow, Store, StoreError, readable,
 };
 
-use super::{PostCounts, indexes::POSTS};
+use super::{PostCounts, Turns, indexes::POSTS};
 
 /// The `posts` collection, with what is written together with it.
 #[derive(Clone)]
@@ -25,6 +25,7 @@ pub(crate) struct PostStore {
     counts: PostCounts,
     answers: IdempotencyRecords,
     outbox: Outbox,
+    turns: Turns,
 }
 
 /// A post as it is stored, with the words under which it is found.
@@ -106,6 +107,7 @@ impl PostStore {
         counts: PostCounts,
         answers: IdempotencyRecords,
         outbox: Outbox,
+        turns: Turns,
     ) -> Self {
         Self {
             store: store.clone(),
@@ -114,6 +116,7 @@ impl PostStore {
             counts,
             answers,
             outbox,
+            turns,
         }
     }
 
@@ -162,6 +165,7 @@ impl PostStore {
             search_words: search_words(&post.caption),
             post: post.clone(),
         };
+        let _turn = self.turns.at(author).await?;
         self.store
             .transaction(operation("insert"), move |transaction| {
                 let (this, post) = (this.clone(), post.clone());
@@ -194,6 +198,7 @@ impl PostStore {
     ) -> Result<bool, StoreError> {
         let this = self.clone();
         let told = deletion_rows(id, author, now);
+        let _turn = self.turns.at(author).await?;
         let is_deleted = self
             .store
             .transaction(operation("delete"), move |transaction| {

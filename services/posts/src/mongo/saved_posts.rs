@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{Operation, Store, StoreError, readable, readable_number};
 
 use super::{
-    Position, PostTurns, Stretch,
+    Position, Stretch, Turns,
     indexes::{POST_ID_USER_ID, POSTS, SAVED_POSTS, USER_ID_NEWEST},
     newest_first::newest_first,
 };
@@ -25,7 +25,7 @@ pub(crate) struct SavedPosts {
     store: Store,
     saves: Collection<Save>,
     posts: Collection<RawDocumentBuf>,
-    turns: PostTurns,
+    turns: Turns,
 }
 
 /// Somebody has saved a post.
@@ -65,7 +65,7 @@ fn pair(user_id: UserId, post_id: PostId) -> Document {
 }
 
 impl SavedPosts {
-    pub(crate) fn new(store: &Store, turns: PostTurns) -> Self {
+    pub(crate) fn new(store: &Store, turns: Turns) -> Self {
         Self {
             store: store.clone(),
             saves: store.collection(SAVED_POSTS),
