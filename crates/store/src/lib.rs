@@ -16,6 +16,7 @@ mod readable;
 mod settings;
 mod slots;
 mod updates;
+mod wakeup;
 
 use std::{
     future::Future,
@@ -45,6 +46,7 @@ pub use outbox::{Outbox, OutboxRow};
 pub use readable::{readable, readable_number};
 pub use settings::MongoSettings;
 pub use slots::Slots;
+pub use wakeup::Wakeup;
 
 /// Longest wait for a connection to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,13 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bson::{Binary, Document, doc, oid::ObjectId, spec::BinarySubtype};
 use domain::Timestamp;
 use futures_util::TryStreamExt;
 use mongodb::{ClientSession, Collection, options::IndexOptions};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
-use crate::{Index, Operation, Store, StoreError};
+use crate::{Index, Operation, Store, StoreError, Wakeup};
 
 /// A message that has to reach the broker because the change that it tells of
 /// was committed with it.
@@ -65,7 +64,7 @@ pub struct Outbox {
     store: Store,
     name: &'static str,
     rows: Collection<OutboxRow>,
-    written: Arc<Notify>,
+    written: Wakeup,
 }
 
 impl Outbox {
@@ -77,7 +76,7 @@ impl Outbox {
             store: store.clone(),
             name,
             rows: store.collection(name),
-            written: Arc::default(),
+            written: Wakeup::default(),
         }
     }
 
@@ -106,14 +105,13 @@ impl Outbox {
 
     /// Tells the relay of this process that there is something to send.
     pub fn wake(&self) {
-        self.written.notify_one();
+        self.written.wake();
     }
 
     /// Resolves at the next [`Outbox::wake`], or after `longest`: the commit
     /// may have been that of another replica.
     pub async fn written(&self, longest: Duration) {
-        // Woken or not, the next step is to look.
-        let _ = tokio::time::timeout(longest, self.written.notified()).await;
+        self.written.wait(longest).await;
     }
 
     /// Up to `limit` rows, oldest first.

@@ -1,12 +1,11 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bson::doc;
 use domain::{Follow, Id, UserId};
 use futures_util::TryStreamExt;
 use mongodb::{ClientSession, Collection, error::Result};
 use serde::{Deserialize, Serialize};
-use store::{Operation, Store, StoreError};
-use tokio::sync::Notify;
+use store::{Operation, Store, StoreError, Wakeup};
 
 use super::{
     follows::{FollowList, Total, by_name, either_way},
@@ -65,7 +64,7 @@ impl FollowChange {
 pub(crate) struct FollowChanges {
     store: Store,
     rows: Collection<FollowChange>,
-    written: Arc<Notify>,
+    written: Wakeup,
 }
 
 impl FollowChanges {
@@ -73,7 +72,7 @@ impl FollowChanges {
         Self {
             store: store.clone(),
             rows: store.collection(NAME),
-            written: Arc::default(),
+            written: Wakeup::default(),
         }
     }
 
@@ -99,14 +98,13 @@ impl FollowChanges {
 
     /// Tells whoever counts in this process that there is something to count.
     pub(crate) fn wake(&self) {
-        self.written.notify_one();
+        self.written.wake();
     }
 
     /// Resolves at the next [`FollowChanges::wake`], or after `longest`: the
     /// commit may have been that of another replica.
     pub(crate) async fn written(&self, longest: Duration) {
-        // Woken or not, the next step is to look.
-        let _ = tokio::time::timeout(longest, self.written.notified()).await;
+        self.written.wait(longest).await;
     }
 
     /// Up to `limit` rows, oldest first.

@@ -1,12 +1,11 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bson::{DateTime, Document, doc};
 use domain::UserId;
 use futures_util::TryStreamExt;
 use mongodb::{ClientSession, Collection, error::Result};
 use serde::Deserialize;
-use store::{Operation, Store, StoreError};
-use tokio::sync::Notify;
+use store::{Operation, Store, StoreError, Wakeup};
 
 /// The collection's name.
 pub(crate) const NAME: &str = "follow_sweeps";
@@ -34,7 +33,7 @@ pub(crate) struct FollowSweep {
 pub(crate) struct FollowSweeps {
     store: Store,
     sweeps: Collection<FollowSweep>,
-    written: Arc<Notify>,
+    written: Wakeup,
 }
 
 const fn operation(name: &'static str) -> Operation {
@@ -53,7 +52,7 @@ impl FollowSweeps {
         Self {
             store: store.clone(),
             sweeps: store.collection(NAME),
-            written: Arc::default(),
+            written: Wakeup::default(),
         }
     }
 
@@ -75,14 +74,13 @@ impl FollowSweeps {
 
     /// Tells whoever sweeps in this process that there is something to do.
     pub(crate) fn wake(&self) {
-        self.written.notify_one();
+        self.written.wake();
     }
 
     /// Resolves at the next [`FollowSweeps::wake`], or after `longest`: the
     /// commit may have been that of another replica.
     pub(crate) async fn written(&self, longest: Duration) {
-        // Woken or not, the next step is to look.
-        let _ = tokio::time::timeout(longest, self.written.notified()).await;
+        self.written.wait(longest).await;
     }
 
     /// Up to `limit` sweeps whose turn it is, those that wait longest first.

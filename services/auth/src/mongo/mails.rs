@@ -1,12 +1,11 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bson::doc;
 use domain::{Id, Timestamp, UserId};
 use futures_util::TryStreamExt;
 use mongodb::{ClientSession, Collection};
 use serde::{Deserialize, Serialize};
-use store::{Operation, Store, StoreError};
-use tokio::sync::Notify;
+use store::{Operation, Store, StoreError, Wakeup};
 
 /// The collection's name.
 pub(crate) const NAME: &str = "mails";
@@ -65,7 +64,7 @@ impl Mail {
 pub(crate) struct Mails {
     store: Store,
     waiting: Collection<Mail>,
-    written: Arc<Notify>,
+    written: Wakeup,
 }
 
 const fn operation(name: &'static str) -> Operation {
@@ -80,7 +79,7 @@ impl Mails {
         Self {
             store: store.clone(),
             waiting: store.collection(NAME),
-            written: Arc::default(),
+            written: Wakeup::default(),
         }
     }
 
@@ -106,14 +105,13 @@ impl Mails {
 
     /// Tells whoever sends in this process that there is something to send.
     pub(crate) fn wake(&self) {
-        self.written.notify_one();
+        self.written.wake();
     }
 
     /// Resolves at the next [`Mails::wake`], or after `longest`: the commit may
     /// have been that of another replica.
     pub(crate) async fn written(&self, longest: Duration) {
-        // Woken or not, the next step is to look.
-        let _ = tokio::time::timeout(longest, self.written.notified()).await;
+        self.written.wait(longest).await;
     }
 
     /// Up to `limit` mails whose time has come, those that wait longest first.
