@@ -119,10 +119,14 @@ stop_servers() {
 # transactionLifetimeLimitSeconds: a killed service leaves its transaction open, which blocks
 # everybody else's writes to the same documents until the server ends it, by default after 60 s.
 # shutdownTimeoutMillisForSignaledShutdown: a set of one has no other member to hand over to.
+# minSnapshotHistoryWindowInSeconds: a dropped collection or index keeps its file open for as long as a
+# read of the past may ask for it. At the default of 300 s hundreds of tests, each with a database of
+# its own, come to more files than a process may open, and MongoDB ends.
 launch_mongodb() {
   launch mongodb "$(tool mongod)" --bind_ip 127.0.0.1 --port "$(server_port mongodb)" \
     --nounixsocket --dbpath "$STACK/data/mongodb" --replSet rs0 --oplogSize 512 \
     --wiredTigerCacheSizeGB 1 --setParameter transactionLifetimeLimitSeconds=2 \
+    --setParameter minSnapshotHistoryWindowInSeconds=10 \
     --setParameter shutdownTimeoutMillisForSignaledShutdown=100 \
     --setParameter diagnosticDataCollectionEnabled=false
 }
