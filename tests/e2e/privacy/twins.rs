@@ -56,6 +56,11 @@ impl Twin {
         [&self.user, &self.host, &self.friend]
     }
 
+    /// Waits until auth has been told, which happens behind the answer.
+    async fn has_posts(&self, count: u64) {
+        eventually(SOON, async || self.user.me().await["posts_count"] == count).await;
+    }
+
     /// Does everything, and looks at everything.
     async fn live(&self) -> Vec<(&'static str, Response)> {
         let mut life = Life {
@@ -94,6 +99,7 @@ impl Twin {
         let body = json!({ "content": format!("the second #word of mine: {word}") });
         let second = life.send("publish", Method::POST, "/api/posts", body).await;
         let second = format!("/api/posts/{}", id(&second));
+        self.has_posts(2).await;
         let body = json!({ "caption": format!("the second #word of mine, edited: {word}") });
         life.send("edit", Method::PATCH, &second, body).await;
         let post = format!("/api/posts/{post}");
@@ -109,6 +115,7 @@ impl Twin {
             life.see(name, &path).await;
         }
         life.ask("delete", Method::DELETE, &second).await;
+        self.has_posts(1).await;
 
         let (me, them) = (&self.user.id, format!("/api/users/{host}"));
         for (name, path) in [
