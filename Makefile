@@ -74,10 +74,19 @@ check-reference: ## docs/reference/ says what the code says; `make reference` wr
 audit: ## known vulnerabilities in dependencies; fetches the advisory database
 	@$(tool) cargo deny check advisories
 
+.PHONY: fuzz-sockets
+fuzz-sockets: ## the parsers of crates/socketio, a minute each (FUZZ_SECONDS=600)
+	@for target in websocket_frames packets; do \
+	  mkdir -p target/fuzz/corpus/$$target && \
+	  $(tool) cargo fuzz run --sanitizer none --fuzz-dir crates/socketio/fuzz --target-dir target/fuzz \
+	    $$target target/fuzz/corpus/$$target crates/socketio/fuzz/seeds/$$target -- \
+	    -max_total_time=$(or $(FUZZ_SECONDS),60) || exit; \
+	done
+
 ##@ Measure
 
-.PHONY: bench bench-feed bench-likes bench-social
-bench: bench-feed bench-likes bench-social ## everything below, after each other
+.PHONY: bench bench-feed bench-likes bench-social bench-sockets
+bench: bench-feed bench-likes bench-social bench-sockets ## everything below, after each other
 
 bench-feed: ## logins, feeds, fan-out and a mix of operations beside bare baselines (GRAPH=FILE for its network, ARGS="--rounds 5")
 	@$(tool) nginx -v
@@ -91,6 +100,10 @@ bench-likes: ## how fast likes are accepted and applied, beside what this machin
 bench-social: ## following, commenting, profiles, hashtags and search, each beside its bare query (ARGS="--rounds 5")
 	@$(tool) cargo build --locked --release --bins -p auth -p gateway -p posts -p worker -p bench
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench social $(ARGS)
+
+bench-sockets: ## N=15000 sockets, held and talking, beside the official server and through the gateway (ARGS="--rounds 3")
+	@$(tool) cargo build --locked --release --bins -p gateway -p bench
+	@$(tool) socketio $(or $(CARGO_TARGET_DIR),target)/release/bench sockets --connections $(or $(N),15000) $(ARGS)
 
 .PHONY: simulate-fanout redis-costs
 simulate-fanout: ## what FANOUT_LIMIT costs and saves, in networks of 100,000 and 1,000,000 people (ARGS="--graph FILE")

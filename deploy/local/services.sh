@@ -9,6 +9,7 @@ service_table() {
 auth      10  http,grpc,admin  migrate
 posts     20  http,grpc,admin  migrate
 worker    30  admin            -
+realtime  40  http,grpc,admin  -
 gateway    0  http,admin       -
 TABLE
 }
@@ -25,6 +26,7 @@ service_settings() {
     gateway)
       say "AUTH_URL=http://127.0.0.1:$(service_port auth http)"
       say "POSTS_URL=http://127.0.0.1:$(service_port posts http)"
+      say "REALTIME_URL=http://127.0.0.1:$(service_port realtime http)"
       say "RATE_LIMIT_POLICY=${RATE_LIMIT_POLICY:-local}"
       ;;
   esac
@@ -41,6 +43,7 @@ common_settings() {
   say "AMQP_URL=$AMQP_URL"
   say "AUTH_GRPC_URL=http://127.0.0.1:$(service_port auth grpc)"
   say "POSTS_GRPC_URL=http://127.0.0.1:$(service_port posts grpc)"
+  say "REALTIME_GRPC_URL=http://127.0.0.1:$(service_port realtime grpc)"
   say "LOG_FORMAT=${LOG_FORMAT:-pretty}"
   say "DRAIN_DELAY=${DRAIN_DELAY:-0s}"
   say "DRAIN_GRACE=${DRAIN_GRACE:-20s}"

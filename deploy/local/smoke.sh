@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A first look at a running stack, as two clients: they register, one follows the other, reads a
 # feed with the other's post in it, likes, saves and comments on it, which the other sees, and finds
-# it by a word and by its hashtag; logs out, and sees the token refused.
+# it by a word and by its hashtag; opens a socket, logs out, is told so there, and sees the token
+# refused.
 # Usage: smoke.sh, with PORT as for stack.sh.
 set -euo pipefail
 
@@ -51,7 +52,8 @@ join "author_$unique"
 author=$(field _id)
 as_author="authorization: Bearer $(field token)"
 join "reader_$unique"
-as_reader="authorization: Bearer $(field token)"
+token=$(field token)
+as_reader="authorization: Bearer $token"
 
 expect 200 GET /api/auth/me -H "$as_reader"
 [[ $BODY == *"\"reader_$unique\""* ]] || die "GET /api/auth/me is not about reader_$unique: $BODY"
@@ -75,6 +77,14 @@ for path in /api/posts/saved "/api/posts/hashtag/smoke_$unique" "/api/posts/sear
 done
 expect 200 GET "/api/users/search?q=author_$unique" -H "$as_reader"
 [[ $BODY == *"\"$author\""* ]] || die "GET /api/users/search lacks author_$unique: $BODY"
+socket='/socket.io/?EIO=4&transport=polling'
+expect 200 GET "$socket"
+socket+="&sid=$(field sid)"
+expect 200 POST "$socket" -H 'content-type: text/plain;charset=UTF-8' -d "40{\"token\":\"$token\"}"
+expect 200 GET "$socket"
+[[ $BODY == 40* ]] || die "the socket was refused: $BODY"
 expect 204 POST /api/auth/logout -H "$as_reader"
+expect 200 GET "$socket"
+[[ $BODY == *'"session:revoked"'* ]] || die "the socket was not told of the logout: $BODY"
 expect 401 GET /api/auth/me -H "$as_reader"
 say "the stack at $GATEWAY works"

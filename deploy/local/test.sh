@@ -43,6 +43,7 @@ main() {
   need build rotel python "${needs[@]}"
   need_server_tools
   need_tools cargo-nextest rotel
+  need_socketio
   ROTEL=$(tool rotel)
   export ROTEL
   cd "$ROOT"

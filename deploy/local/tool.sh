@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure of what the command needs, then runs it: a tool of tools.sh, or cargo.
-# Usage: tool.sh NAME [ARGUMENT…]; tool.sh --install for everything at once.
+# Usage: tool.sh NAME [ARGUMENT…]; tool.sh --install for everything at once; tool.sh socketio
+# COMMAND [ARGUMENT…] for a command that runs the official Socket.IO clients and server.
 set -euo pipefail
 
 HERE=$(dirname "${BASH_SOURCE[0]}")
@@ -12,6 +13,7 @@ install_everything() {
   need build python mongodb redis rabbitmq rotel curl nginx
   mapfile -t names < <(tool_table | cut -d' ' -f1)
   need_tools "${names[@]}"
+  need_socketio
   say "everything is installed, the tools in ${TOOLS#"$ROOT/"}"
 }
 
@@ -29,6 +31,10 @@ case ${1:?"usage: tool.sh NAME [ARGUMENT…]"} in
     need nginx
     # Where it is, and where not everybody looks.
     PATH=$PATH:/usr/sbin
+    ;;
+  socketio)
+    need_socketio
+    shift
     ;;
   *) need_tools "$1" ;;
 esac

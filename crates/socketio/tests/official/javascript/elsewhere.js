@@ -1,0 +1,21 @@
+// The server goes, another one comes on its port: the client comes back by itself, misses nothing,
+// and goes on.
+
+const assert = require("node:assert/strict");
+const { connected, next, story, tell, told } = require("./story");
+
+story(async () => {
+  const ana = await connected("ana", { auth: { token: "good", name: "ana", log: "ana" } });
+  const id = ana.id;
+  const gone = next(ana, "disconnect");
+  tell("connected");
+  const reason = [await gone].flat()[0];
+  assert.equal(reason, "transport close");
+  assert.equal(ana.active, true);
+  await next(ana, "connect");
+  assert.equal(ana.recovered, true);
+  assert.equal(ana.id, id);
+  assert.equal(await ana.emitWithAck("who"), "ana");
+  tell("back");
+  await told();
+});
