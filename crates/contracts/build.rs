@@ -4,11 +4,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     "anufy/auth/v1/auth.proto",
     "anufy/events/v1/events.proto",
     "anufy/jobs/v1/jobs.proto",
     "anufy/posts/v1/posts.proto",
+    "anufy/realtime/v1/realtime.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -34,6 +34,7 @@ mod predecessor;
 mod privacy;
 mod settings;
 mod sign_up;
+mod sockets;
 mod traces;
 mod truth;
 mod worker;

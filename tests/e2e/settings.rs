@@ -54,10 +54,18 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
         ("FEED_UPDATES_AT_ONCE", "0"),
         ("REDIS_URL", "http://nowhere"),
     ];
+    let realtime = [
+        ("AUTH_GRPC_URL", "auth:8091"),
+        ("REDIS_URL", "http://nowhere"),
+        ("MAX_SESSIONS", "0"),
+        ("EVENT_RATE", "0"),
+        ("PING_INTERVAL", "often"),
+    ];
     let gateway = [
         ("AUTH_URL", "auth:8090"),
         ("REDIS_URL", "http://nowhere"),
         ("POSTS_URL", ","),
+        ("REALTIME_URL", "realtime:8120"),
         ("RATE_LIMIT_POLICY", "none"),
         ("TRUSTED_PROXIES", "everyone"),
     ];
@@ -65,6 +73,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
         ("auth", &auth[..]),
         ("posts", &posts),
         ("worker", &worker),
+        ("realtime", &realtime),
         ("gateway", &gateway),
     ] {
         let environment: Vec<_> = addresses
@@ -93,7 +102,7 @@ async fn every_fault_is_reported_at_once_and_no_port_is_opened() {
             );
         }
         assert!(
-            said.contains("AUTH_GRPC_URL") == matches!(name, "posts" | "gateway"),
+            said.contains("AUTH_GRPC_URL") == matches!(name, "posts" | "gateway" | "realtime"),
             "{name}: {said}"
         );
     }
@@ -136,11 +145,16 @@ async fn what_is_missing_is_named() {
             ],
         ),
         (
+            "realtime",
+            &["AUTH_GRPC_URL", "REDIS_URL", "SERVICE_CREDENTIAL"],
+        ),
+        (
             "gateway",
             &[
                 "AUTH_URL",
                 "AUTH_GRPC_URL",
                 "POSTS_URL",
+                "REALTIME_URL",
                 "REDIS_URL",
                 "SERVICE_CREDENTIAL",
             ],
@@ -159,7 +173,7 @@ async fn what_is_missing_is_named() {
 
 #[tokio::test]
 async fn an_unknown_flag_or_command_is_a_fault() {
-    for name in ["auth", "posts", "worker", "gateway"] {
+    for name in ["auth", "posts", "worker", "realtime", "gateway"] {
         for arguments in [&["serve", "--prot", "1"][..], &["sreve"], &["--prot"]] {
             let mut process = Process::service::<&str, &str>(name, arguments, []);
             let status = process.wait_exit(SOON).await;
@@ -191,7 +205,7 @@ async fn a_queue_that_nobody_knows_is_a_fault_that_names_those_there_are() {
 
 #[tokio::test]
 async fn help_lists_every_setting_with_its_variable() {
-    for name in ["auth", "posts", "worker", "gateway"] {
+    for name in ["auth", "posts", "worker", "realtime", "gateway"] {
         let mut process = Process::service::<&str, &str>(name, &["serve", "--help"], []);
         assert_eq!(process.wait_exit(SOON).await.code(), Some(0));
         let said = process.output().join("\n");

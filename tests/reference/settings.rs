@@ -22,6 +22,7 @@ pub(crate) fn page() -> String {
         auth::Command::command(),
         posts::Command::command(),
         worker::Command::command(),
+        realtime::Command::command(),
         anufy::Command::command(),
     ];
     let sections: Vec<String> = programs.into_iter().map(section).collect();

@@ -14,6 +14,10 @@ pub const REVOCATIONS_CURRENT: &str = "session:revocations-current";
 /// Which load of the revocations is under way.
 pub const REVOCATIONS_LOADING: &str = "session:revocations-loading";
 
+/// The channel on which sessions are named as they get on the list: 24 hex
+/// digits each, separated by spaces.
+pub const SESSIONS_REVOKED: &str = "session:revoked";
+
 /// Exists while a revoked session could still be used.
 #[must_use]
 pub fn revoked_session(session_id: SessionId) -> String {
@@ -188,6 +192,27 @@ pub fn lease_holders(group: &str) -> String {
 #[must_use]
 pub fn lease_forming(group: &str) -> String {
     format!("lease:{group}:forming")
+}
+
+/// Exists while a node that holds sockets is alive.
+#[must_use]
+pub fn node_lease(node: &str) -> String {
+    format!("lease:node:{node}")
+}
+
+/// The channel of a node.
+#[must_use]
+pub fn node_channel(node: &str) -> String {
+    format!("node:{node}")
+}
+
+/// The channel of all nodes.
+pub const NODES: &str = "nodes";
+
+/// The nodes that hold sockets of a user, or held some when they died.
+#[must_use]
+pub fn presence(user_id: UserId) -> String {
+    format!("presence:{user_id}")
 }
 
 /// Who a rate limit counts: an IPv4 address, or the /56 an IPv6 address is

@@ -17,6 +17,7 @@ pub mod keys;
 mod revocations;
 mod settings;
 mod shares;
+mod subscription;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +39,7 @@ pub use redis;
 pub use revocations::{LoadMark, RevocationStatus, Revocations};
 pub use settings::RedisSettings;
 pub use shares::{Assignment, LEASE_LIFE, Shares};
+pub use subscription::{Published, Subscription};
 
 /// Redis did not do what was asked, and the caller must do without.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum CacheError {
     /// No pooled connection.
     #[error("no redis connection")]
     Pool(#[from] deadpool_redis::PoolError),
+    /// Nothing is heard of Redis any more.
+    #[error("redis is silent")]
+    Silent,
     /// The pool's settings cannot be used.
     #[error("the redis pool cannot be made")]
     Create(#[from] deadpool_redis::CreatePoolError),
@@ -91,6 +96,7 @@ pub struct Cache {
     shared: Arc<ThreadLocal<ConnectionManager>>,
     pool: Pool,
     epoch: SeenEpoch,
+    timeout: Duration,
 }
 
 impl Cache {
@@ -123,6 +129,7 @@ impl Cache {
             shared: Arc::default(),
             pool: pool.create_pool(Some(Runtime::Tokio1))?,
             epoch: SeenEpoch::default(),
+            timeout: settings.redis_timeout,
         })
     }
 

@@ -57,13 +57,22 @@ impl Revocations {
         Self { cache }
     }
 
-    /// Adds sessions, each for as long as its tokens could still be shown.
+    /// Adds sessions, each for as long as its tokens could still be shown, and
+    /// names those that were not there yet on [`keys::SESSIONS_REVOKED`].
     pub async fn add(&self, sessions: &[(SessionId, Duration)]) -> Result<(), CacheError> {
         if sessions.is_empty() {
             return Ok(());
         }
+        let script = redis::Script::new(ADD);
+        let mut call = script.prepare_invoke();
+        call.arg(keys::SESSIONS_REVOKED);
+        for (session_id, remaining) in sessions {
+            call.key(keys::revoked_session(*session_id))
+                .arg(session_id.to_string())
+                .arg(remaining.as_secs().max(1));
+        }
         let mut connection = self.cache.own().await?;
-        Ok(pipeline(sessions).query_async(&mut connection).await?)
+        Ok(call.invoke_async(&mut connection).await?)
     }
 
     /// Whether the list is complete.
@@ -123,16 +132,14 @@ redis.call('SET', KEYS[2], 1)
 return 1
 ";
 
-fn pipeline(sessions: &[(SessionId, Duration)]) -> redis::Pipeline {
-    let mut pipeline = redis::pipe();
-    for (session_id, remaining) in sessions {
-        pipeline
-            .cmd("SET")
-            .arg(keys::revoked_session(*session_id))
-            .arg(1)
-            .arg("EX")
-            .arg(remaining.as_secs().max(1))
-            .ignore();
-    }
-    pipeline
-}
+/// A session is named once however often it is added, so that the passes that
+/// complete the list are silent while there is nothing new.
+const ADD: &str = r"
+local added = {}
+for i, key in ipairs(KEYS) do
+    if redis.call('SET', key, 1, 'EX', ARGV[2 * i + 1], 'NX') then
+        added[#added + 1] = ARGV[2 * i]
+    end
+end
+if #added > 0 then redis.call('PUBLISH', ARGV[1], table.concat(added, ' ')) end
+";

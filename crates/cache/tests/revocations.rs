@@ -116,6 +116,29 @@ async fn a_revocation_lasts_as_long_as_its_tokens_could() {
 }
 
 #[tokio::test]
+async fn a_revocation_is_published_once() {
+    let sandbox = Sandbox::create().await;
+    let cache = cache(&sandbox);
+    let list = Revocations::new(cache.clone());
+    let channels = [keys::SESSIONS_REVOKED.to_owned()];
+    let mut subscription = cache.subscribe(&channels).await.unwrap();
+    let [one, two, three] = [(); 3].map(|()| SessionId::generate());
+    list.add(&[(one, HOUR)]).await.unwrap();
+    list.add(&[(one, HOUR), (two, HOUR)]).await.unwrap();
+    list.add(&[(two, HOUR), (one, HOUR)]).await.unwrap();
+    list.add(&[(three, HOUR)]).await.unwrap();
+    // Channels belong to no database: other tests publish on this one, too.
+    let mut heard = Vec::new();
+    while heard.last() != Some(&three) {
+        let payload = subscription.next().await.unwrap().payload;
+        let payload = String::from_utf8(payload).unwrap();
+        let ids = payload.split(' ').map(|id| id.parse().unwrap());
+        heard.extend(ids.filter(|id: &SessionId| [one, two, three].contains(id)));
+    }
+    assert_eq!(heard, [one, two, three]);
+}
+
+#[tokio::test]
 async fn commands_fail_while_redis_is_gone_and_work_when_it_is_back() {
     let sandbox = Sandbox::with_outages().await;
     let cache = cache(&sandbox);

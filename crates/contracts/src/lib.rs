@@ -7,6 +7,7 @@ pub mod auth;
 pub mod events;
 pub mod jobs;
 pub mod posts;
+pub mod realtime;
 pub mod rpc;
 mod status;
 mod time;

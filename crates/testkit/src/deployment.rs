@@ -123,6 +123,21 @@ impl Deployment {
         self.start_service("worker", &posts).await
     }
 
+    /// Starts a node of the real `realtime`, which asks `auth`, and waits until it is ready.
+    pub async fn start_realtime(&self, auth: &Service) -> Service {
+        self.start_realtime_beside(auth.grpc, &[]).await
+    }
+
+    /// The same, with auth answering gRPC at `auth`, and with settings of its own.
+    pub(crate) async fn start_realtime_beside(
+        &self,
+        auth: SocketAddr,
+        more: &[(String, String)],
+    ) -> Service {
+        let settings = [&[auth_grpc_url(auth)], more].concat();
+        self.start_service("realtime", &settings).await
+    }
+
     /// Starts the real `gateway` in front of `services`, auth among them, and
     /// waits until it is ready. Of the others there may be none.
     pub async fn start_gateway(&self, services: &[&Service]) -> Service {
@@ -229,7 +244,7 @@ impl Deployment {
 }
 
 /// What the gateway forwards to.
-const BEHIND_THE_GATEWAY: [&str; 2] = ["auth", "posts"];
+const BEHIND_THE_GATEWAY: [&str; 3] = ["auth", "posts", "realtime"];
 /// Nobody listens there.
 const NOBODY: &str = "http://127.0.0.1:1";
 

@@ -41,6 +41,7 @@ mod process;
 mod sandbox;
 #[cfg(feature = "stack")]
 mod service;
+mod socket;
 #[cfg(feature = "stack")]
 mod stack;
 #[cfg(feature = "stack")]
@@ -67,6 +68,7 @@ pub use process::Process;
 pub use sandbox::{Sandbox, reserve_port};
 #[cfg(feature = "stack")]
 pub use service::Service;
+pub use socket::{Heard, Socket, SocketDoor};
 #[cfg(feature = "stack")]
 pub use stack::{Stack, StackBuilder};
 #[cfg(feature = "stack")]

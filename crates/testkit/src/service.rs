@@ -4,7 +4,7 @@ use crate::{Client, Process, deployment::ENDING};
 
 /// A service that runs as a process of its own.
 pub struct Service {
-    /// What it is: `auth`, `posts`, `worker`, `gateway`.
+    /// What it is: `auth`, `posts`, `worker`, `realtime`, `gateway`.
     pub name: &'static str,
     /// The process.
     pub process: Process,
@@ -45,6 +45,12 @@ impl Service {
         self.process.wait_exit(ENDING).await;
         self.process = spawn(self.name, &self.environment);
         self.process.wait_ready(self.admin).await;
+    }
+
+    /// What it was started with: for another command of the same program.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 
     /// A stranger who talks to the HTTP port.

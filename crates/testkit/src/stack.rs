@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use self::running::{Addresses, Running, log_if_asked, no_metrics, wait_ready};
 use crate::{
-    Administrator, Client, MailFolder, Sandbox, User,
+    Administrator, Client, MailFolder, Sandbox, Service, User,
     deployment::{Deployment, auth_grpc_url, posts_grpc_url, upstreams},
 };
 
@@ -36,11 +36,18 @@ pub struct Stack {
 #[must_use]
 pub struct StackBuilder {
     has_outages: bool,
+    sandbox: Option<Sandbox>,
     absent: Vec<&'static str>,
     settings: Vec<(String, String)>,
 }
 
 impl StackBuilder {
+    /// Its servers are those of `sandbox`.
+    pub fn in_sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
+        self
+    }
+
     /// The servers can fail: see [`Sandbox::mongodb_proxy`],
     /// [`Sandbox::redis_proxy`] and [`Sandbox::amqp_proxy`].
     pub fn with_outages(mut self) -> Self {
@@ -103,10 +110,10 @@ impl StackBuilder {
     async fn start_all(self) -> Stack {
         log_if_asked();
         let has = |service| !self.absent.contains(&service);
-        let sandbox = if self.has_outages {
-            Sandbox::with_outages().await
-        } else {
-            Sandbox::create().await
+        let sandbox = match self.sandbox {
+            Some(sandbox) => sandbox,
+            None if self.has_outages => Sandbox::with_outages().await,
+            None => Sandbox::create().await,
         };
         let mut deployment = Deployment::new(sandbox).await;
         for (name, value) in self.settings {
@@ -151,6 +158,7 @@ impl Stack {
     pub fn builder() -> StackBuilder {
         StackBuilder {
             has_outages: false,
+            sandbox: None,
             absent: Vec::new(),
             settings: Vec::new(),
         }
@@ -258,6 +266,21 @@ impl Stack {
         self.gateway = Some(Running { shutdown, task });
         // It is ready once it knows the keys of tokens.
         wait_ready(&operator).await;
+    }
+
+    /// Starts a node of realtime as a process of its own, and waits until it
+    /// is ready. The gateway of the stack does not know of it.
+    pub async fn start_realtime(&self) -> Service {
+        let auth = self.auth_addresses.grpc;
+        self.deployment.start_realtime_beside(auth, &[]).await
+    }
+
+    /// The same, with a way to Redis that outages do not concern.
+    pub async fn start_realtime_past_outages(&self) -> Service {
+        let redis = self.sandbox().direct_redis_url().to_owned();
+        let settings = [("redis-url".to_owned(), redis)];
+        let auth = self.auth_addresses.grpc;
+        self.deployment.start_realtime_beside(auth, &settings).await
     }
 
     /// Migrates everything, as at the start; again changes nothing.

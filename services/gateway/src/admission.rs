@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     problem::Code,
-    rate_limit::{Hit, LocalWindows, Policies, Policy, Quota},
+    rate_limit::{Hit, LocalWindows, Policies, Policy, Quota, Scope},
     sessions::Sessions,
     workers::{PerWorker, WorkerIndex},
 };
@@ -71,19 +71,15 @@ impl Admission {
         }
     }
 
-    /// Counts a request of `client`, apart if it `is_guarded`, and looks its session up.
+    /// Counts a request of `client` in its `scope`, and looks its session up.
     pub(crate) async fn standing(
         &self,
         client: IpAddr,
-        is_guarded: bool,
+        scope: Scope,
         session: Option<SessionId>,
         worker: WorkerIndex,
     ) -> Standing {
-        let policy = if is_guarded {
-            &self.policies.guarded
-        } else {
-            &self.policies.general
-        };
+        let policy = self.policies.of(scope);
         let window = keys::rate_limit(policy.name, &keys::rate_limited_client(client));
         let (hit, revocation, source) = if let Some((hit, revocation)) =
             self.ask_redis(policy, &window, session, worker).await

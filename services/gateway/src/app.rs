@@ -17,6 +17,7 @@ use crate::{
     Settings,
     admission::Admission,
     body::BodyLimits,
+    closing::Closing,
     connection::ClientLimits,
     door::Door,
     exchange::Exchange,
@@ -24,6 +25,7 @@ use crate::{
     proxy::Proxy,
     server::{self, Server},
     sessions::Sessions,
+    tunnel::{Places, TunnelTimeouts},
     upstream::Upstreams,
     wire::{ClientTimeouts, HeadLimits},
     workers::{PerWorker, Workers},
@@ -46,6 +48,7 @@ pub struct App {
     upstreams: Arc<Upstreams>,
     limits: ClientLimits,
     max_connections: usize,
+    closing: Closing,
     lifecycle: LifecycleSettings,
     readiness: Readiness,
     shutdown: Shutdown,
@@ -70,6 +73,8 @@ impl App {
         let sessions = Arc::new(sessions(&settings, &clock)?);
         let upstreams = Arc::new(Upstreams::new(&settings));
         upstreams.resolve().await;
+        // The second half is for those who take their time.
+        let closing = Closing::new(settings.lifecycle.drain_grace / 2);
         let verifier = Arc::new(Verifier::new(TOKENS));
         let door = Arc::new(Door {
             trusted_proxies: settings.trusted_proxies.clone(),
@@ -91,6 +96,8 @@ impl App {
                 body_limits(&settings),
                 &settings.credential.service_credential,
             )?,
+            places: Places::new(settings.max_tunnels_per_client),
+            closing: closing.clone(),
             readiness: readiness.clone(),
             shutdown: shutdown.clone(),
             clock,
@@ -106,6 +113,7 @@ impl App {
             upstreams,
             limits: client_limits(&settings),
             max_connections: settings.max_connections,
+            closing,
             lifecycle: settings.lifecycle,
             readiness,
             shutdown,
@@ -155,6 +163,7 @@ impl App {
             Arc::clone(&workers),
             self.limits,
             self.max_connections,
+            self.closing,
             shutdown.clone(),
         );
         shutdown.spawn(server.run(self.listener, lifecycle.drain_delay));
@@ -239,6 +248,10 @@ fn client_limits(settings: &Settings) -> ClientLimits {
         timeouts: ClientTimeouts {
             header: settings.header_timeout,
             idle: settings.idle_timeout,
+            write: settings.write_timeout,
+        },
+        tunnel: TunnelTimeouts {
+            idle: settings.tunnel_idle_timeout,
             write: settings.write_timeout,
         },
     }

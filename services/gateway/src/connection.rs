@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     net::{self, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -20,14 +20,15 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    closing::Closing,
     door::Door,
     headers::{self, REQUEST_ID},
     problem::Code,
-    wire::{ClientTimeouts, HeadLimits, InFlight, Wire},
+    tunnel::{Granted, Tunnel, TunnelTimeouts},
+    wire::{ClientTimeouts, HeadLimits, InFlight, Wire, WireParts},
     workers::WorkerIndex,
 };
 
@@ -42,6 +43,7 @@ const HYPER_HEADERS: usize = 100;
 pub(crate) struct ClientLimits {
     pub(crate) head: HeadLimits,
     pub(crate) timeouts: ClientTimeouts,
+    pub(crate) tunnel: TunnelTimeouts,
 }
 
 /// Whose connection it is, and which worker serves it.
@@ -51,15 +53,16 @@ pub(crate) struct Client {
     pub(crate) worker: WorkerIndex,
 }
 
-/// Serves a connection until either side ends it. Once `closing` is cancelled,
-/// it ends as soon as it is idle.
+/// Serves a connection until either side ends it, or it has changed to another
+/// protocol: then the tunnel is what remains to be done. Once `closing` is
+/// has begun, it ends as soon as it is idle.
 pub(crate) async fn serve(
     stream: net::TcpStream,
     client: Client,
     door: Arc<Door>,
     limits: ClientLimits,
-    closing: CancellationToken,
-) {
+    closing: Closing,
+) -> Option<Box<Tunnel>> {
     let ready = stream
         .set_nodelay(true)
         .and_then(|()| TcpStream::from_std(stream));
@@ -67,23 +70,28 @@ pub(crate) async fn serve(
         Ok(stream) => stream,
         Err(error) => {
             tracing::debug!(%error, "client connection ended");
-            return;
+            return None;
         }
     };
     let in_flight = InFlight::default();
-    let closing = closing.cancelled_owned();
+    let granted: Arc<Mutex<Option<Granted>>> = Arc::default();
     let wire = Wire::new(
         stream,
         limits.head,
         limits.timeouts,
         in_flight.clone(),
-        closing,
+        closing.begun(),
     );
     let service = service_fn(|request| {
         let door = Arc::clone(&door);
         let in_flight = in_flight.guard();
+        let grant = Arc::clone(&granted);
         // Boxed, so that an idle connection does not hold the room for a request.
-        Box::pin(async move { Ok::<_, Infallible>(door.answer(request, client, in_flight).await) })
+        Box::pin(async move {
+            let (answer, granted) = door.answer(request, client, in_flight).await;
+            *grant.lock().unwrap_or_else(PoisonError::into_inner) = granted;
+            Ok::<_, Infallible>(answer)
+        })
     });
     // The wire has checked the head and keeps the time; hyper's limits lie beyond its own.
     let mut builder = http1::Builder::new();
@@ -94,14 +102,28 @@ pub(crate) async fn serve(
     }
     let mut connection = builder.serve_connection(TokioIo::new(wire), service);
     let ended = (&mut connection).await;
-    let (stream, refusal) = connection.into_parts().io.into_inner().into_parts();
-    match (refusal, ended) {
-        (Some(code), _) => refuse(stream, client.peer, code).await,
-        (None, Ok(())) => part(stream).await,
+    // hyper has none of what was read: without a request the wire hands nothing on.
+    let WireParts {
+        stream,
+        staged,
+        refusal,
+    } = connection.into_parts().io.into_inner().into_parts();
+    let granted = granted
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    match (refusal, ended, granted) {
+        (None, Ok(()), Some(granted)) => {
+            let tunnel = granted.open(stream, staged, limits.tunnel, closing);
+            return Some(Box::new(tunnel));
+        }
+        (Some(code), _, _) => refuse(stream, client.peer, code).await,
+        (None, Ok(()), None) => part(stream).await,
         // Broken off, by the client or because the answer cannot be completed:
         // closing without more makes sure that the client sees it as incomplete.
-        (None, Err(error)) => tracing::debug!(%error, "client connection ended"),
+        (None, Err(error), _) => tracing::debug!(%error, "client connection ended"),
     }
+    None
 }
 
 /// Answers what is not a request, and ends the connection.

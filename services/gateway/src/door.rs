@@ -1,5 +1,5 @@
 //! What happens to a request, in order: preflight, path, token, rate limit and
-//! revocation, route, body, forwarding; and what every answer carries.
+//! revocation, route, body, forwarding or upgrade; and what every answer carries.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -15,8 +15,10 @@ use tracing::Instrument;
 
 use crate::{
     admission::Admission,
+    affinity::Affinity,
     body::ResponseBody,
     client_address::TrustedProxies,
+    closing::Closing,
     connection::Client,
     cors::{self, AllowedOrigins},
     headers::{self, REQUEST_ID},
@@ -24,9 +26,11 @@ use crate::{
     path,
     problem::Code,
     proxy::{Destination, Proxy},
-    rate_limit::Quota,
+    rate_limit::{Quota, Scope},
     record::Record,
     routes::{self, Route},
+    tunnel::{self, Granted, Place, Places},
+    upstream::ServiceSide,
     wire::InFlightGuard,
     workers::WorkerIndex,
 };
@@ -38,6 +42,8 @@ pub(crate) struct Door {
     pub(crate) identity: Identity,
     pub(crate) admission: Admission,
     pub(crate) proxy: Proxy,
+    pub(crate) places: Arc<Places>,
+    pub(crate) closing: Closing,
     pub(crate) readiness: Readiness,
     pub(crate) shutdown: Shutdown,
     pub(crate) clock: Arc<dyn Clock>,
@@ -57,16 +63,19 @@ struct Context {
     peer: IpAddr,
     worker: WorkerIndex,
     quota: Option<Quota>,
+    /// What is behind an answer that changes the protocol.
+    granted: Option<(ServiceSide, Place)>,
 }
 
 impl Door {
-    /// Answers a request of `client`; `in_flight` lasts until the answer is written.
+    /// Answers a request of `client`, perhaps by opening a tunnel. `in_flight` lasts
+    /// until the answer is written, and then as long as the tunnel.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
         Client { peer, worker }: Client,
         in_flight: InFlightGuard,
-    ) -> Response<ResponseBody> {
+    ) -> (Response<ResponseBody>, Option<Granted>) {
         let peer = peer.ip();
         let client = self.trusted_proxies.client(peer, request.headers());
         let request_id = headers::request_id(request.headers(), self.clock.now());
@@ -79,16 +88,21 @@ impl Door {
             peer,
             worker,
             quota: None,
+            granted: None,
         };
         let span = context.record.span();
         let handled = self.handle(request, &mut context).instrument(span).await;
         // After a chunked body the connection does not look for another request,
-        // and the body of a refused one is in the way of the next.
-        let must_close =
-            is_chunked || (has_body && handled.is_err()) || self.shutdown.is_draining();
+        // and the body of a refused one is in the way of the next. One that becomes
+        // a tunnel says something else of itself.
+        let must_close = context.granted.is_none()
+            && (is_chunked || (has_body && handled.is_err()) || self.shutdown.is_draining());
         let mut response = handled.unwrap_or_else(|code| refusal(code, &context.record, is_head));
         let Context {
-            mut record, quota, ..
+            mut record,
+            quota,
+            granted,
+            ..
         } = context;
 
         let headers = response.headers_mut();
@@ -104,7 +118,13 @@ impl Door {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         record.answered(response.status());
-        response.map(|body| body.attended_by(Box::new(record)))
+        let granted = granted.map(|(service, place)| Granted {
+            service,
+            place,
+            record: record.begin_tunnel(),
+        });
+        let response = response.map(|body| body.attended_by(Box::new(record)));
+        (response, granted)
     }
 
     async fn handle(
@@ -127,16 +147,41 @@ impl Door {
         if let Some(authorization) = authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
-        let is_peer_trusted = self.trusted_proxies.contains(context.peer.to_canonical());
+        let query = request.uri().query().filter(|_| route.has_sessions());
+        let query = query.map(str::to_owned);
         let destination = Destination {
             service: route.service,
             path: &path,
+            affinity: affinity(route, query.as_deref()),
             worker: context.worker,
+            is_peer_trusted: self.trusted_proxies.contains(context.peer.to_canonical()),
         };
+        if route.has_sessions() && tunnel::is_asked(&request)? {
+            return self.upgrade(request, destination, context).await;
+        }
         let record = &mut context.record;
-        self.proxy
-            .forward(request, destination, is_peer_trusted, record)
-            .await
+        let forwarded = self.proxy.forward(request, destination, record);
+        if !route.has_sessions() {
+            return forwarded.await;
+        }
+        // A poll may have to wait for longer than a drain.
+        tokio::select! {
+            answer = forwarded => answer,
+            () = self.closing.clone().turn() => Err(Code::UpstreamUnavailable),
+        }
+    }
+
+    async fn upgrade(
+        &self,
+        request: Request<Incoming>,
+        destination: Destination<'_>,
+        context: &mut Context,
+    ) -> Result<Response<ResponseBody>, Code> {
+        let place = self.places.take(context.record.client())?;
+        let record = &mut context.record;
+        let (answer, service) = self.proxy.upgrade(request, destination, record).await?;
+        context.granted = service.map(|service| (service, place));
+        Ok(answer)
     }
 
     /// Where a request may go, and as whose.
@@ -151,13 +196,13 @@ impl Door {
         let credential = self.identity.credential(headers);
         let session = route.and_then(|_| credential.session_id());
         let client = context.record.client();
-        let is_guarded = match (route, &path) {
-            (Some(route), Ok(path)) => route.is_guarded(method, path),
-            _ => false,
+        let scope = match (route, &path) {
+            (Some(route), Ok(path)) => scope(route, request, path),
+            _ => Scope::General,
         };
         let standing = self
             .admission
-            .standing(client, is_guarded, session, context.worker)
+            .standing(client, scope, session, context.worker)
             .await;
         context.quota = Some(standing.quota);
         if standing.quota.is_exceeded() {
@@ -242,6 +287,24 @@ impl Door {
             body,
             request.method() == Method::HEAD,
         )))
+    }
+}
+
+fn affinity<'a>(route: &Route, query: Option<&'a str>) -> Affinity<'a> {
+    if route.has_sessions() {
+        Affinity::of_session(query)
+    } else {
+        Affinity::None
+    }
+}
+
+/// Which limit a request counts against.
+fn scope(route: &Route, request: &Request<Incoming>, path: &str) -> Scope {
+    match affinity(route, request.uri().query()) {
+        Affinity::Session(_) => Scope::Polling,
+        Affinity::Handshake => Scope::Handshakes,
+        Affinity::None if route.is_guarded(request.method(), path) => Scope::Guarded,
+        Affinity::None => Scope::General,
     }
 }
 

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod admission;
+mod affinity;
 mod app;
 mod body;
 mod client_address;
+mod closing;
 mod connection;
 mod cors;
 mod door;
@@ -19,6 +21,7 @@ mod routes;
 mod server;
 mod sessions;
 mod settings;
+mod tunnel;
 mod upstream;
 mod wire;
 mod workers;

@@ -45,6 +45,8 @@ pub enum Code {
     HeadersTooLarge,
     /// More requests than the policy allows.
     RateLimited,
+    /// More sockets than one client may have.
+    TooManySockets,
     /// The service broke off, or answered something that is not HTTP.
     BadGateway,
     /// The service, or what is needed to ask it, is down.
@@ -70,7 +72,7 @@ pub struct CodeRow {
 
 impl Code {
     /// All codes, by status.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::InvalidTarget,
         Self::InvalidPath,
@@ -86,6 +88,7 @@ impl Code {
         Self::RequestTimeout,
         Self::PayloadTooLarge,
         Self::RateLimited,
+        Self::TooManySockets,
         Self::HeadersTooLarge,
         Self::BadGateway,
         Self::UpstreamUnavailable,
@@ -117,6 +120,7 @@ impl Code {
             Self::PayloadTooLarge => ("payload_too_large", Status::PAYLOAD_TOO_LARGE, "the request body is over the limit"),
             Self::RateLimited => ("rate_limited", Status::TOO_MANY_REQUESTS, "too many requests; Retry-After says when to come back"),
             Self::HeadersTooLarge => ("headers_too_large", Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request headers are too many or too long"),
+            Self::TooManySockets => ("too_many_sockets", Status::TOO_MANY_REQUESTS, "this client has all the sockets it may have open at a time"),
             Self::BadGateway => ("bad_gateway", Status::BAD_GATEWAY, "the service broke off before it had answered; the request may have been carried out"),
             Self::UpstreamUnavailable => ("upstream_unavailable", Status::SERVICE_UNAVAILABLE, "a service that this needs is down; try again"),
             Self::TooManyConnections => ("too_many_connections", Status::SERVICE_UNAVAILABLE, "the gateway has all the connections it can take; try again"),
@@ -173,6 +177,9 @@ impl Code {
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::TOO_MANY_REQUESTS if self == Self::TooManySockets => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
             }
             _ => {}
         }

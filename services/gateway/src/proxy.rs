@@ -7,16 +7,19 @@ use http::{
     header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST},
     uri::PathAndQuery,
 };
+use http_body_util::Empty;
 use hyper::body::Incoming;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
+    affinity::Affinity,
     body::{BodyLimits, RequestBody, ResponseBody},
     headers::{Origin, clean_answer},
     problem::Code,
     record::Record,
     routes::Service,
-    upstream::{SendError, Upstreams},
+    tunnel,
+    upstream::{SendError, ServiceSide, Upgrade, Upstreams},
     workers::WorkerIndex,
 };
 
@@ -33,7 +36,10 @@ pub(crate) struct Destination<'a> {
     pub(crate) service: Service,
     /// Normalised.
     pub(crate) path: &'a str,
+    pub(crate) affinity: Affinity<'a>,
     pub(crate) worker: WorkerIndex,
+    /// Whether the peer is a trusted proxy, whose `X-Forwarded-Proto` counts.
+    pub(crate) is_peer_trusted: bool,
 }
 
 impl Proxy {
@@ -67,47 +73,23 @@ impl Proxy {
     /// Sends `request` to where it belongs.
     pub(crate) async fn forward(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
         destination: Destination<'_>,
-        is_peer_trusted: bool,
         record: &mut Record,
     ) -> Result<Response<ResponseBody>, Code> {
+        let (outgoing, body) = self.outgoing(request, destination, record)?;
+        let (body, progress) = RequestBody::new(body, self.limits);
+        let outgoing = outgoing.map(|()| body);
+
         let Destination {
             service,
-            path,
+            affinity,
             worker,
+            ..
         } = destination;
-        record.upstream = Some(service.name());
-        let request_id = HeaderValue::from_str(record.request_id()).or(Err(Code::BadRequest))?;
-        Origin {
-            client: record.client(),
-            is_peer_trusted,
-            request_id: &request_id,
-            credential: &self.credential,
-        }
-        .prepare(request.headers_mut());
-        *request.uri_mut() = target(path, request.uri().query())?;
-        *request.version_mut() = Version::HTTP_11;
-        // An HTTP/1.0 client may not have said; HTTP/1.1 must.
-        request
-            .headers_mut()
-            .entry(HOST)
-            .or_insert(HeaderValue::from_static(service.name()));
-        if let Some(token) = request.headers_mut().get_mut(AUTHORIZATION) {
-            token.set_sensitive(true);
-        }
-        inject_trace(&mut request);
-
-        let (parts, body) = request.into_parts();
-        // hyper's upgrade handle would keep the connection's task from ending.
-        let (body, progress) = RequestBody::new(body, self.limits);
-        let mut outgoing = Request::new(body);
-        *outgoing.method_mut() = parts.method;
-        *outgoing.uri_mut() = parts.uri;
-        *outgoing.headers_mut() = parts.headers;
-
         let upstream = self.upstreams.of(service);
-        let (response, lease) = match upstream.send(outgoing, &progress, worker).await {
+        let sent = upstream.send(outgoing, &progress, affinity, worker).await;
+        let (response, lease) = match sent {
             Ok(answer) => answer,
             Err(error) => {
                 return Err(match progress.fault() {
@@ -133,6 +115,79 @@ impl Proxy {
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;
         Ok(response)
+    }
+
+    /// Asks a service to speak WebSocket. Its refusal is an answer like any other.
+    pub(crate) async fn upgrade(
+        &self,
+        request: Request<Incoming>,
+        destination: Destination<'_>,
+        record: &mut Record,
+    ) -> Result<(Response<ResponseBody>, Option<ServiceSide>), Code> {
+        let (mut outgoing, _) = self.outgoing(request, destination, record)?;
+        tunnel::mark_switch(outgoing.headers_mut());
+        let outgoing = outgoing.map(|()| Empty::new());
+        let Destination {
+            service, affinity, ..
+        } = destination;
+        let upgrade = self.upstreams.of(service).upgrade(outgoing, affinity).await;
+        let (mut answer, side) = match upgrade.map_err(|error| explain(service, &error))? {
+            Upgrade::Refused(answer) => (answer.map(ResponseBody::from), None),
+            Upgrade::Switched(answer, side) => {
+                if !tunnel::is_switch_to_websocket(answer.headers()) {
+                    return Err(Code::BadGateway);
+                }
+                (answer.map(|()| ResponseBody::empty()), Some(side))
+            }
+        };
+        clean_answer(answer.headers_mut());
+        if side.is_some() {
+            tunnel::mark_switch(answer.headers_mut());
+        }
+        Ok((answer, side))
+    }
+
+    /// Makes a client's request into the one that the service is to get, apart
+    /// from its body. hyper's upgrade handle stays behind: it would keep the
+    /// connection's task from ending.
+    fn outgoing(
+        &self,
+        mut request: Request<Incoming>,
+        destination: Destination<'_>,
+        record: &mut Record,
+    ) -> Result<(Request<()>, Incoming), Code> {
+        let Destination {
+            service,
+            path,
+            is_peer_trusted,
+            ..
+        } = destination;
+        record.upstream = Some(service.name());
+        let request_id = HeaderValue::from_str(record.request_id()).or(Err(Code::BadRequest))?;
+        Origin {
+            client: record.client(),
+            is_peer_trusted,
+            request_id: &request_id,
+            credential: &self.credential,
+        }
+        .prepare(request.headers_mut());
+        *request.uri_mut() = target(path, request.uri().query())?;
+        *request.version_mut() = Version::HTTP_11;
+        // An HTTP/1.0 client may not have said; HTTP/1.1 must.
+        request
+            .headers_mut()
+            .entry(HOST)
+            .or_insert(HeaderValue::from_static(service.name()));
+        if let Some(token) = request.headers_mut().get_mut(AUTHORIZATION) {
+            token.set_sensitive(true);
+        }
+        inject_trace(&mut request);
+        let (parts, body) = request.into_parts();
+        let mut outgoing = Request::new(());
+        *outgoing.method_mut() = parts.method;
+        *outgoing.uri_mut() = parts.uri;
+        *outgoing.headers_mut() = parts.headers;
+        Ok((outgoing, body))
     }
 }
 
@@ -160,7 +215,7 @@ fn explain(service: Service, error: &SendError) -> Code {
     let code = match error {
         SendError::Unreachable => Code::UpstreamUnavailable,
         SendError::TimedOut => Code::UpstreamTimeout,
-        SendError::Failed(_) => Code::BadGateway,
+        SendError::Failed(_) | SendError::Refusal(_) => Code::BadGateway,
     };
     let cause = std::error::Error::source(error).map(ToString::to_string);
     tracing::warn!(upstream = service.name(), code = code.row().code, %error, cause, "cannot forward");

@@ -22,7 +22,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The name of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {
-    /// 100 requests in 15 minutes; what guesses secrets 30.
+    /// 100 requests in 15 minutes; what guesses secrets 30. Sockets: 300 handshakes and 3,000 polls in a minute.
     Production,
     /// 100,000 requests in a minute, for local runs and demos.
     Local,
@@ -49,13 +49,38 @@ impl Policy {
     }
 }
 
-/// The limits of a deployment.
+/// Which of the limits a request counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Whatever is none of the others.
+    General,
+    /// Operations whose only use in bulk is to guess.
+    Guarded,
+    /// The beginning of an Engine.IO session, over either transport.
+    Handshakes,
+    /// What goes on within one over HTTP: polls, posts, the upgrade.
+    Polling,
+}
+
+/// The limits of a deployment, each a window of its own.
 #[derive(Debug)]
 pub(crate) struct Policies {
-    /// For everything else.
-    pub(crate) general: Policy,
-    /// For operations whose only use in bulk is to guess.
-    pub(crate) guarded: Policy,
+    general: Policy,
+    guarded: Policy,
+    handshakes: Policy,
+    polling: Policy,
+}
+
+impl Policies {
+    /// The limit on what is in `scope`.
+    pub(crate) const fn of(&self, scope: Scope) -> &Policy {
+        match scope {
+            Scope::General => &self.general,
+            Scope::Guarded => &self.guarded,
+            Scope::Handshakes => &self.handshakes,
+            Scope::Polling => &self.polling,
+        }
+    }
 }
 
 const PRODUCTION: Policies = Policies {
@@ -73,24 +98,40 @@ const PRODUCTION: Policies = Policies {
         limit: 30,
         window: Duration::from_mins(15),
     },
+    // All the sockets behind one address (MAX_TUNNELS_PER_CLIENT) may come back at once.
+    handshakes: Policy {
+        name: "production-handshakes",
+        label: "300-in-1min",
+        description: r#""300-in-1min"; q=300; w=60"#,
+        limit: 300,
+        window: Duration::from_mins(1),
+    },
+    // A client that begins with polling has made five such requests when it has upgraded.
+    polling: Policy {
+        name: "production-polling",
+        label: "3000-in-1min",
+        description: r#""3000-in-1min"; q=3000; w=60"#,
+        limit: 3_000,
+        window: Duration::from_mins(1),
+    },
 };
 
 const LOCAL: Policies = Policies {
-    general: Policy {
-        name: "local",
-        label: "100000-in-1min",
-        description: r#""100000-in-1min"; q=100000; w=60"#,
-        limit: 100_000,
-        window: Duration::from_mins(1),
-    },
-    guarded: Policy {
-        name: "local-guarded",
-        label: "100000-in-1min",
-        description: r#""100000-in-1min"; q=100000; w=60"#,
-        limit: 100_000,
-        window: Duration::from_mins(1),
-    },
+    general: local("local"),
+    guarded: local("local-guarded"),
+    handshakes: local("local-handshakes"),
+    polling: local("local-polling"),
 };
+
+const fn local(name: &'static str) -> Policy {
+    Policy {
+        name,
+        label: "100000-in-1min",
+        description: r#""100000-in-1min"; q=100000; w=60"#,
+        limit: 100_000,
+        window: Duration::from_mins(1),
+    }
+}
 
 impl PolicyName {
     pub(crate) const fn policies(self) -> &'static Policies {
@@ -185,7 +226,13 @@ mod tests {
     #[test]
     fn policies_describe_themselves_as_they_are() {
         for policies in [&PRODUCTION, &LOCAL] {
-            for policy in [&policies.general, &policies.guarded] {
+            for scope in [
+                Scope::General,
+                Scope::Guarded,
+                Scope::Handshakes,
+                Scope::Polling,
+            ] {
+                let policy = policies.of(scope);
                 let Policy { label, limit, .. } = policy;
                 let seconds = policy.window.as_secs();
                 let description = format!("\"{label}\"; q={limit}; w={seconds}");

@@ -9,7 +9,11 @@ use metrics::{Gauge, gauge, histogram};
 use telemetry::{adopt_parent, current_trace_id, method_label};
 use tracing::{Span, field};
 
-use crate::{body::Attendant, wire::InFlightGuard};
+use crate::{
+    body::Attendant,
+    tunnel::{Ending, Open, TunnelRecord},
+    wire::InFlightGuard,
+};
 
 /// In place of a status when the client went before there was one, as in nginx's logs.
 const CLIENT_GONE: u16 = 499;
@@ -31,7 +35,8 @@ pub(crate) struct Record {
     bytes: usize,
     is_complete: bool,
     in_flight: Gauge,
-    _connection: InFlightGuard,
+    /// Not here any more when the connection has become a tunnel.
+    connection: Option<InFlightGuard>,
 }
 
 impl Record {
@@ -73,7 +78,7 @@ impl Record {
             bytes: 0,
             is_complete: false,
             in_flight,
-            _connection: connection,
+            connection: Some(connection),
         }
     }
 
@@ -95,6 +100,27 @@ impl Record {
 
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+    }
+
+    /// The answer opens a tunnel, whose record writes the log line. What is
+    /// left here measures the handshake.
+    pub(crate) fn begin_tunnel(&mut self) -> TunnelRecord {
+        let _entered = self.span.enter();
+        TunnelRecord {
+            began: self.began,
+            path: self.path.clone(),
+            request_id: self.request_id.clone(),
+            trace_id: current_trace_id(),
+            client: self.client,
+            route: self.route,
+            upstream: self.upstream,
+            received: 0,
+            sent: 0,
+            // Until it has been told.
+            ended_by: Ending::Client,
+            _connection: self.connection.take(),
+            _open: Open::begin(),
+        }
     }
 }
 
@@ -133,6 +159,9 @@ impl Drop for Record {
             "status" => status.to_string(),
         )
         .record(elapsed);
+        if self.connection.is_none() {
+            return;
+        }
         tracing::info!(
             method = self.method,
             path = %self.path,

@@ -8,17 +8,19 @@ use http::Method;
 pub(crate) enum Service {
     Auth,
     Posts,
+    Realtime,
 }
 
 impl Service {
     /// All of them.
-    pub(crate) const ALL: [Self; 2] = [Self::Auth, Self::Posts];
+    pub(crate) const ALL: [Self; 3] = [Self::Auth, Self::Posts, Self::Realtime];
 
     /// The name in logs and metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",
             Self::Posts => "posts",
+            Self::Realtime => "realtime",
         }
     }
 }
@@ -55,15 +57,19 @@ const GUARDED_ACCOUNT: &[(Method, &str)] = &[
     (Method::DELETE, "/me"),
 ];
 
+/// A handshake and a poll, and what a session sends. The token comes inside of it.
+const OPEN_SESSION: &[(Method, &str)] = &[(Method::GET, ""), (Method::POST, "")];
+
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route { prefix: "/api/auth",              service: Service::Auth,  open: OPEN_ACCOUNT, guarded: GUARDED_ACCOUNT },
-    Route { prefix: "/api/users",             service: Service::Auth,  open: &[], guarded: &[] },
-    Route { prefix: "/api/reports",           service: Service::Auth,  open: &[], guarded: &[] },
-    Route { prefix: "/api/admin",             service: Service::Auth,  open: &[], guarded: &[] },
-    Route { prefix: "/api/posts",             service: Service::Posts, open: &[], guarded: &[] },
-    Route { prefix: "/api/comments",          service: Service::Posts, open: &[], guarded: &[] },
-    Route { prefix: "/.well-known/jwks.json", service: Service::Auth,  open: &[(Method::GET, ""), (Method::HEAD, "")], guarded: &[] },
+    Route { prefix: "/api/auth",              service: Service::Auth,     open: OPEN_ACCOUNT, guarded: GUARDED_ACCOUNT },
+    Route { prefix: "/api/users",             service: Service::Auth,     open: &[], guarded: &[] },
+    Route { prefix: "/api/reports",           service: Service::Auth,     open: &[], guarded: &[] },
+    Route { prefix: "/api/admin",             service: Service::Auth,     open: &[], guarded: &[] },
+    Route { prefix: "/api/posts",             service: Service::Posts,    open: &[], guarded: &[] },
+    Route { prefix: "/api/comments",          service: Service::Posts,    open: &[], guarded: &[] },
+    Route { prefix: "/.well-known/jwks.json", service: Service::Auth,     open: &[(Method::GET, ""), (Method::HEAD, "")], guarded: &[] },
+    Route { prefix: "/socket.io",             service: Service::Realtime, open: OPEN_SESSION, guarded: &[] },
 ];
 
 /// The route of a normalised path. Case does not matter, as in Express.
@@ -80,6 +86,12 @@ impl Route {
     /// Whether this operation has the stricter rate limit.
     pub(crate) fn is_guarded(&self, method: &Method, path: &str) -> bool {
         self.is_listed(self.guarded, method, path)
+    }
+
+    /// Whether Engine.IO sessions live here: a request of one goes to the replica that has
+    /// it, upgrades to WebSocket are tunnelled, and both are limited apart from the API.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.service == Service::Realtime
     }
 
     fn is_listed(&self, list: &[(Method, &str)], method: &Method, path: &str) -> bool {
@@ -112,6 +124,7 @@ mod tests {
         assert_eq!(prefix("/api/users/me"), Some("/api/users"));
         assert_eq!(prefix("/API/Users/Me"), Some("/api/users"));
         assert_eq!(prefix("/api/posts/feed"), Some("/api/posts"));
+        assert_eq!(prefix("/socket.io/"), Some("/socket.io"));
         for unknown in [
             "/",
             "/api",
@@ -142,5 +155,9 @@ mod tests {
         assert!(!open(Method::GET, "/api/users/1"));
         assert!(!open(Method::GET, "/api/posts/feed"));
         assert!(!open(Method::POST, "/.well-known/jwks.json"));
+        assert!(open(Method::GET, "/socket.io/"));
+        assert!(open(Method::POST, "/socket.io"));
+        assert!(!open(Method::DELETE, "/socket.io/"));
+        assert!(!open(Method::GET, "/socket.io/admin"));
     }
 }

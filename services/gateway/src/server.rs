@@ -14,9 +14,9 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::sleep,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
+    closing::Closing,
     connection::{self, Client, ClientLimits},
     door::Door,
     problem::Code,
@@ -37,7 +37,7 @@ pub(crate) struct Server {
     limits: ClientLimits,
     places: Arc<Semaphore>,
     waiting_room: Arc<Semaphore>,
-    closing: CancellationToken,
+    closing: Closing,
     shutdown: Shutdown,
 }
 
@@ -58,6 +58,7 @@ impl Server {
         workers: Arc<Workers>,
         limits: ClientLimits,
         max_connections: usize,
+        closing: Closing,
         shutdown: Shutdown,
     ) -> Self {
         Self {
@@ -66,13 +67,13 @@ impl Server {
             limits,
             places: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
             waiting_room: Arc::new(Semaphore::new(TURNED_AWAY)),
-            closing: CancellationToken::new(),
+            closing,
             shutdown,
         }
     }
 
     /// Accepts until `drain_delay` after the drain has begun, then closes the
-    /// port. Connections go on until they are idle.
+    /// port. Connections go on until they are idle, tunnels until their turn.
     pub(crate) async fn run(self, listener: TcpListener, drain_delay: Duration) {
         let last_call = async {
             self.shutdown.draining().await;
@@ -85,7 +86,7 @@ impl Server {
         if let Err(error) = self.accept_backlog(listener) {
             tracing::warn!(%error, "cannot accept");
         }
-        self.closing.cancel();
+        self.closing.begin();
     }
 
     async fn accept(&self, listener: &TcpListener) {
@@ -125,15 +126,21 @@ impl Server {
                 peer,
                 worker: seat.worker,
             };
-            let served = connection::serve(
+            // Boxed, so that a tunnel does not hold the room for what came before it.
+            let served = Box::pin(connection::serve(
                 stream,
                 client,
                 Arc::clone(&self.door),
                 self.limits,
                 self.closing.clone(),
-            );
+            ));
+            let life = async move {
+                if let Some(tunnel) = served.await {
+                    tunnel.await;
+                }
+            };
             self.shutdown
-                .spawn_on(counted(served, (place, seat)), &runtime);
+                .spawn_on(counted(life, (place, seat)), &runtime);
         } else if let Ok(place) = Arc::clone(&self.waiting_room).try_acquire_owned() {
             self.shutdown.spawn(async move {
                 if let Ok(stream) = TcpStream::from_std(stream) {

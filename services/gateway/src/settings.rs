@@ -28,6 +28,9 @@ pub struct Settings {
     /// Where posts answers HTTP, in the same form
     #[arg(long, env = "POSTS_URL")]
     pub posts_url: UpstreamUrls,
+    /// Where realtime answers HTTP and takes sockets, in the same form
+    #[arg(long, env = "REALTIME_URL")]
+    pub realtime_url: UpstreamUrls,
     /// Secret that the predecessor's HS256 tokens are signed with; without it they are refused (also `PREDECESSOR_TOKEN_SECRET_FILE`)
     #[arg(long, env = "PREDECESSOR_TOKEN_SECRET", hide_env_values = true)]
     pub predecessor_token_secret: Option<SecretString>,
@@ -58,6 +61,9 @@ pub struct Settings {
     /// Client connections at a time; each needs up to two files
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 8000, value_parser = parse_count)]
     pub max_connections: usize,
+    /// Sockets (WebSocket tunnels) of one client address at a time
+    #[arg(long, env = "MAX_TUNNELS_PER_CLIENT", default_value_t = 200, value_parser = parse_count)]
+    pub max_tunnels_per_client: usize,
     /// Longest request head, in bytes
     #[arg(long, env = "MAX_HEADER_BYTES", default_value_t = 32 * 1024, value_parser = parse_header_bytes)]
     pub max_header_bytes: usize,
@@ -73,13 +79,16 @@ pub struct Settings {
     /// How long a connection may rest between two requests
     #[arg(long, env = "IDLE_TIMEOUT", default_value = "75s", value_parser = parse_duration)]
     pub idle_timeout: Duration,
+    /// How long a tunnel may be silent both ways; heartbeats must come sooner
+    #[arg(long, env = "TUNNEL_IDLE_TIMEOUT", default_value = "90s", value_parser = parse_duration)]
+    pub tunnel_idle_timeout: Duration,
     /// Slowest request body, in bytes a second over the time spent waiting for it
     #[arg(long, env = "MIN_BODY_RATE", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     pub min_body_rate: u32,
     /// How long a request body may fall behind that rate
     #[arg(long, env = "BODY_GRACE", default_value = "10s", value_parser = parse_duration)]
     pub body_grace: Duration,
-    /// How long a client may take nothing of its answer
+    /// How long a client may take nothing of its answer, and either side of a tunnel nothing of what the other sends
     #[arg(long, env = "WRITE_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
     pub write_timeout: Duration,
     /// How long a connection to a service may take to open
@@ -108,6 +117,7 @@ impl Settings {
         match service {
             Service::Auth => &self.auth_url,
             Service::Posts => &self.posts_url,
+            Service::Realtime => &self.realtime_url,
         }
     }
 }

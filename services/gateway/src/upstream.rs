@@ -2,11 +2,13 @@
 //! and the connections to them.
 
 mod all;
+mod dedicated;
 mod health;
 mod pool;
 mod resolve;
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{
         Arc, PoisonError, RwLock,
@@ -15,18 +17,20 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use metrics::gauge;
 use runtime::Readiness;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::{
-    body::{BodyProgress, RequestBody},
+    affinity::{Affinity, REPLICA, tag_of},
+    body::{BodyError, BodyProgress, RequestBody},
     workers::{PerWorker, WorkerIndex},
 };
 
 pub(crate) use all::Upstreams;
+pub(crate) use dedicated::{ServiceSide, Upgrade};
 use pool::{Connection, Pool, Sent};
 
 /// Between two looks at names and health.
@@ -58,6 +62,8 @@ struct Endpoint {
     /// What the address was resolved from.
     authority: String,
     address: SocketAddr,
+    /// How the ids of its sessions begin.
+    tag: HeaderValue,
     /// Known not to take work. One that nothing is known of is tried.
     is_down: AtomicBool,
     in_flight: AtomicUsize,
@@ -77,6 +83,9 @@ pub(crate) enum SendError {
     /// The connection broke, or what came was not HTTP. The same is not known.
     #[error("the connection failed")]
     Failed(#[from] hyper::Error),
+    /// It refused to change its protocol, and more than that could not be read.
+    #[error("the refusal could not be read")]
+    Refusal(#[source] BodyError),
 }
 
 /// A connection to a service while its answer is read.
@@ -92,8 +101,8 @@ impl Lease {
     }
 }
 
-/// Counts a request on its endpoint until it is dropped.
-struct InFlight(Arc<Endpoint>);
+/// Counts a request, or a tunnel, on its endpoint until it is dropped.
+pub(crate) struct InFlight(Arc<Endpoint>);
 
 impl InFlight {
     fn begin(endpoint: &Arc<Endpoint>) -> Self {
@@ -132,16 +141,18 @@ impl Upstream {
         self.timeouts.response
     }
 
-    /// Sends `request` to the replica with the least to do. A replica that
-    /// cannot be reached is passed over; a request that was sent is not sent again.
+    /// Sends `request` to the replica that `affinity` means, or else to the one
+    /// with the least to do. A replica that cannot be reached is passed over; a request that was sent is not sent again.
     pub(crate) async fn send(
         &self,
         mut request: Request<RequestBody>,
         progress: &BodyProgress,
+        affinity: Affinity<'_>,
         worker: WorkerIndex,
     ) -> Result<(Response<Incoming>, Lease), SendError> {
-        for endpoint in self.candidates() {
+        for endpoint in self.candidates(affinity) {
             let pool = endpoint.pools.of(worker);
+            endpoint.introduce(affinity, request.headers_mut());
             match endpoint
                 .attempt(request, progress, self.timeouts, pool)
                 .await
@@ -154,10 +165,11 @@ impl Upstream {
         Err(SendError::Unreachable)
     }
 
-    /// In the order to try them: those that take work first, the least busy
-    /// among them, equals in turn. Those that are down come last, since what
-    /// is known of them may be old.
-    fn candidates(&self) -> Vec<Arc<Endpoint>> {
+    /// In the order to try them: the one that has the session, whatever its
+    /// state; then those that take work, the least busy among them first,
+    /// equals in turn. Those that are down come last, since what is known of
+    /// them may be old.
+    fn candidates(&self, affinity: Affinity<'_>) -> Vec<Arc<Endpoint>> {
         let endpoints = self.endpoints();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let first = turn.checked_rem(endpoints.len()).unwrap_or_default();
@@ -165,6 +177,7 @@ impl Upstream {
         let mut candidates: Vec<_> = from.iter().chain(before).cloned().collect();
         candidates.sort_by_key(|endpoint| {
             (
+                !endpoint.has_session(affinity),
                 endpoint.is_down(),
                 endpoint.in_flight.load(Ordering::Relaxed),
             )
@@ -203,9 +216,21 @@ impl Endpoint {
             service,
             authority,
             address,
+            tag: tag_of(address),
             is_down: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             pools: PerWorker::default(),
+        }
+    }
+
+    fn has_session(&self, affinity: Affinity<'_>) -> bool {
+        matches!(affinity, Affinity::Session(tag) if self.tag == tag)
+    }
+
+    /// Tells the replica how the ids of its sessions are to begin.
+    fn introduce(&self, affinity: Affinity<'_>, headers: &mut HeaderMap) {
+        if affinity != Affinity::None {
+            headers.insert(REPLICA, self.tag.clone());
         }
     }
 
@@ -244,21 +269,29 @@ impl Endpoint {
                 done => return done,
             }
         }
-        match timeout(timeouts.connect, Connection::open(self.address, pool)).await {
-            Ok(Ok(connection)) => {
+        let opening = Connection::open(self.address, pool);
+        match self.open(opening, timeouts.connect).await {
+            Ok(connection) => {
                 self.exchange(connection, request, progress, timeouts.response)
                     .await
             }
-            failed => {
-                let error = match failed {
-                    Ok(Err(error)) => error.to_string(),
-                    _ => "timed out".to_owned(),
-                };
-                tracing::warn!(upstream = self.service, address = %self.address, error, "cannot connect");
-                self.set_down(true);
-                Attempt::Unsent(request)
-            }
+            Err(_) => Attempt::Unsent(request),
         }
+    }
+
+    /// Connects within `patience`, or marks the replica down until the next look.
+    async fn open<T>(
+        &self,
+        opening: impl Future<Output = io::Result<T>>,
+        patience: Duration,
+    ) -> io::Result<T> {
+        let opened = timeout(patience, opening).await;
+        let opened = opened.unwrap_or_else(|elapsed| Err(elapsed.into()));
+        if let Err(error) = &opened {
+            tracing::warn!(upstream = self.service, address = %self.address, %error, "cannot connect");
+            self.set_down(true);
+        }
+        opened
     }
 
     /// One request and its answer. The time runs from the last byte of the

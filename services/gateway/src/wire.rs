@@ -65,6 +65,15 @@ pub(crate) struct Wire {
     refusal: Option<Code>,
 }
 
+/// A client connection on which no more requests are looked for.
+pub(crate) struct WireParts {
+    pub(crate) stream: TcpStream,
+    /// Read beyond the last request.
+    pub(crate) staged: Vec<u8>,
+    /// Why the last request was refused, if it was.
+    pub(crate) refusal: Option<Code>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     /// The next request has not begun, or its head is not complete.
@@ -114,9 +123,13 @@ impl Wire {
         }
     }
 
-    /// The stream, and the reason for which its last request was refused.
-    pub(crate) fn into_parts(self) -> (TcpStream, Option<Code>) {
-        (self.stream, self.refusal)
+    /// What is left when nothing more is handed on.
+    pub(crate) fn into_parts(self) -> WireParts {
+        WireParts {
+            stream: self.stream,
+            staged: self.staged,
+            refusal: self.refusal,
+        }
     }
 
     /// Reads until there is a checked head. False at the end of the connection.

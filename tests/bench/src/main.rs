@@ -16,6 +16,7 @@ mod program;
 mod report;
 mod servers;
 mod social;
+mod sockets;
 mod stack;
 mod usage;
 
@@ -34,6 +35,14 @@ enum Command {
     Feed(feed::Options),
     /// Following, commenting, profiles, hashtags and search, each beside its bare query
     Social(social::Options),
+    /// Sockets: making and holding many, and talking over some, beside the official server
+    Sockets(sockets::Options),
+    /// Carry messages between sockets: what `sockets` measures
+    #[command(hide = true)]
+    SocketServer(Box<sockets::ServerSettings>),
+    /// Be many clients: what `sockets` measures with
+    #[command(hide = true)]
+    SocketClient(Box<sockets::ClientSettings>),
     /// Answer with a value of Redis and do nothing else: what `feed` compares with
     #[command(hide = true)]
     BareGet(bare_get::Settings),
@@ -60,6 +69,12 @@ async fn execute(command: Command, shutdown: Shutdown) -> anyhow::Result<()> {
             measured = social::run(&options) => measured,
             () = shutdown.draining() => bail!("interrupted"),
         },
+        Command::Sockets(options) => tokio::select! {
+            measured = sockets::run(&options) => measured,
+            () = shutdown.draining() => bail!("interrupted"),
+        },
+        Command::SocketServer(settings) => sockets::serve(*settings, shutdown).await,
+        Command::SocketClient(settings) => sockets::drive(*settings).await,
         Command::BareGet(settings) => bare_get::serve(&settings).await,
         Command::BarePost(settings) => bare_post::serve(*settings, shutdown).await,
     }

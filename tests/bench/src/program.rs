@@ -45,7 +45,24 @@ impl Program {
         environment.push(("ADMIN_ADDR", admin.to_string()));
         let path = beside_this(binary)?;
         let command = prepare(&path, &[subcommand], environment, &logs.join(name))?;
-        Self::ready(name, admin, command).await
+        Self::answering("/readyz", name, admin, command).await
+    }
+
+    /// The same for one that works without what it would like to have, which therefore
+    /// never says that it is ready.
+    pub(crate) async fn start_alone(
+        name: &'static str,
+        binary: &str,
+        subcommand: &str,
+        admin: SocketAddr,
+        environment: Environment,
+        logs: &Path,
+    ) -> anyhow::Result<Self> {
+        let mut environment = environment;
+        environment.push(("ADMIN_ADDR", admin.to_string()));
+        let path = beside_this(binary)?;
+        let command = prepare(&path, &[subcommand], environment, &logs.join(name))?;
+        Self::answering("/livez", name, admin, command).await
     }
 
     /// Starts nginx, or whatever else is at `path` and says on `admin` that it is ready.
@@ -57,10 +74,11 @@ impl Program {
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let command = prepare(path, arguments, Environment::new(), &logs.join(name))?;
-        Self::ready(name, admin, command).await
+        Self::answering("/readyz", name, admin, command).await
     }
 
-    async fn ready(
+    async fn answering(
+        question: &str,
         name: &'static str,
         admin: SocketAddr,
         mut command: Command,
@@ -68,7 +86,7 @@ impl Program {
         let child = command.spawn()?;
         let mut program = Self { name, admin, child };
         let deadline = Instant::now() + PATIENCE;
-        while !is_ready(admin).await {
+        while !answers(admin, question).await {
             let ended = program.child.try_wait()?;
             ensure!(ended.is_none(), "{name} has ended: see its log");
             ensure!(Instant::now() < deadline, "{name} does not become ready");
@@ -160,11 +178,11 @@ async fn wait(child: &mut Child, name: &str) -> anyhow::Result<ExitStatus> {
     }
 }
 
-async fn is_ready(admin: SocketAddr) -> bool {
+async fn answers(admin: SocketAddr, question: &str) -> bool {
     let Ok(mut connection) = Connection::open(admin).await else {
         return false;
     };
-    let request = Request::new("GET", "/readyz", &[], "");
+    let request = Request::new("GET", question, &[], "");
     let answer = connection.exchange(&request).await;
     answer.is_ok_and(|answer| answer.status == 200)
 }

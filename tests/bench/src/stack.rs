@@ -220,6 +220,8 @@ fn gateway_settings(auth: SocketAddr, posts: SocketAddr) -> Environment {
     vec![
         ("AUTH_URL", format!("http://{auth}")),
         ("POSTS_URL", format!("http://{posts}")),
+        // Nobody opens a socket.
+        ("REALTIME_URL", "http://127.0.0.1:1".to_owned()),
     ]
 }
 
@@ -271,7 +273,7 @@ async fn connect(uri: &str, database: &str) -> anyhow::Result<Store> {
 }
 
 /// Ports that nobody uses.
-fn free_ports<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
+pub(crate) fn free_ports<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut taken = Vec::new();
     let mut ports = [anywhere; N];

@@ -63,12 +63,23 @@ fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
 
 /// Memory of process `pid` that is in use now, and the most that ever was, in MiB.
 pub(crate) fn memory(pid: u32) -> anyhow::Result<[u64; 2]> {
+    let status = status(pid)?;
+    let kibibytes = [field(&status, "VmRSS:")?, field(&status, "VmHWM:")?];
+    Ok(kibibytes.map(|it| it / 1024))
+}
+
+/// Memory of process `pid` that is in use now, in KiB.
+pub(crate) fn resident(pid: u32) -> anyhow::Result<usize> {
+    Ok(usize::try_from(field(&status(pid)?, "VmRSS:")?)?)
+}
+
+fn status(pid: u32) -> anyhow::Result<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"));
-    let status = status.with_context(|| format!("process {pid} is gone"))?;
-    let field = |name: &str| -> anyhow::Result<u64> {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kilobytes.context("not a line of /proc")?.parse::<u64>()? / 1024)
-    };
-    Ok([field("VmRSS:")?, field("VmHWM:")?])
+    status.with_context(|| format!("process {pid} is gone"))
+}
+
+fn field(status: &str, name: &str) -> anyhow::Result<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("not a line of /proc")?.parse()?)
 }

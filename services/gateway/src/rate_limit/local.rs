@@ -55,12 +55,12 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    use crate::rate_limit::PolicyName;
+    use crate::rate_limit::{PolicyName, Scope};
 
     #[test]
     fn a_window_begins_with_the_first_request_and_ends_after_its_time() {
         let windows = LocalWindows::new();
-        let policy = &PolicyName::Production.policies().general;
+        let policy = PolicyName::Production.policies().of(Scope::General);
         let start = Timestamp::from_millis(1_700_000_000_123);
         let hit = |after| windows.hit(policy, "192.0.2.1", start.plus(Duration::from_secs(after)));
         assert_eq!(

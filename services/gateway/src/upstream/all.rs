@@ -20,10 +20,11 @@ impl Upstreams {
     }
 
     pub(crate) fn of(&self, service: Service) -> &Upstream {
-        let Self([auth, posts]) = self;
+        let Self([auth, posts, realtime]) = self;
         match service {
             Service::Auth => auth,
             Service::Posts => posts,
+            Service::Realtime => realtime,
         }
     }
 

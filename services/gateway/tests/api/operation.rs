@@ -17,6 +17,8 @@ async fn check(services: &Service, grpc_url: &str, redis_url: &str) -> Result<()
         &services.url(),
         "--posts-url",
         &services.url(),
+        "--realtime-url",
+        &services.url(),
         "--auth-grpc-url",
         grpc_url,
         "--redis-url",
@@ -43,7 +45,13 @@ async fn check_names_everything_that_does_not_answer() {
     let faults = check(&service, &auth.url(), "redis://127.0.0.1:1")
         .await
         .unwrap_err();
-    for part in ["redis", "no replica of auth", "no replica of posts", "gRPC"] {
+    for part in [
+        "redis",
+        "no replica of auth",
+        "no replica of posts",
+        "no replica of realtime",
+        "gRPC",
+    ] {
         assert!(faults.contains(part), "{faults}");
     }
 }
@@ -63,7 +71,7 @@ async fn healthcheck_asks_the_admin_port() {
 
 #[test]
 fn every_fault_of_the_settings_is_reported() {
-    let words = "gateway serve --auth-url auth:1 --posts-url , --trusted-proxies somewhere --cors-origins * \
+    let words = "gateway serve --auth-url auth:1 --posts-url , --realtime-url http://realtime --trusted-proxies somewhere --cors-origins * \
         --max-connections 0 --max-header-bytes 10 --min-body-rate 0 --rate-limit-policy none \
         --auth-grpc-url https://auth --redis-url redis://127.0.0.1 --service-credential short";
     let faults = runtime::settings::parse::<Command>(words.split_whitespace().map(Into::into))
@@ -72,6 +80,7 @@ fn every_fault_of_the_settings_is_reported() {
     for variable in [
         "AUTH_URL",
         "POSTS_URL",
+        "REALTIME_URL",
         "TRUSTED_PROXIES",
         "CORS_ORIGINS",
         "MAX_CONNECTIONS",

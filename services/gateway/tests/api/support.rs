@@ -3,6 +3,7 @@
 
 mod auth;
 mod raw;
+mod realtime;
 mod service;
 mod standstill;
 
@@ -27,6 +28,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 pub(crate) use auth::{Auth, predecessor_session};
 pub(crate) use raw::{Answer, Raw, echoed};
+pub(crate) use realtime::{Realtime, Socket, upgrade};
 pub(crate) use service::Service;
 pub(crate) use standstill::Standstill;
 use standstill::StoppingClock;
@@ -75,6 +77,16 @@ impl Stack {
             auth,
             redis,
         }
+    }
+
+    /// With a replica of realtime, and settings of one's own.
+    pub(crate) async fn before_realtime(flags: &[(&str, &str)]) -> (Realtime, Self) {
+        let realtime = Realtime::start().await;
+        let url = realtime.url();
+        let mut all = vec![("--realtime-url", url.as_str())];
+        all.extend_from_slice(flags);
+        let stack = Self::with(&all).await;
+        (realtime, stack)
     }
 
     /// A client without a token.
@@ -135,6 +147,7 @@ impl Gateway {
         let mut settings = HashMap::from([
             ("--auth-url", service.url()),
             ("--posts-url", service.url()),
+            ("--realtime-url", service.url()),
             ("--auth-grpc-url", auth.url()),
         ]);
         for (flag, value) in DEFAULTS.iter().chain(flags) {

@@ -77,7 +77,7 @@ impl Raw {
             head,
             body: String::new(),
         };
-        let has_body = may_have_body && !matches!(status, 100 | 204 | 304);
+        let has_body = may_have_body && !matches!(status, 100 | 101 | 204 | 304);
         if !has_body {
             return Ok(answer);
         }
@@ -138,6 +138,11 @@ impl Raw {
             self.stream.get_ref().try_read(&mut [0; 1]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock
         )
+    }
+
+    /// The connection after a change of protocol, with what was read of it already.
+    pub(crate) fn into_socket(self) -> BufReader<TcpStream> {
+        self.stream
     }
 
     pub(crate) fn into_stream(self) -> TcpStream {

@@ -1,0 +1,7 @@
+//! The `realtime` process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main(realtime::execute)
+}
