@@ -93,7 +93,7 @@ impl Feeds {
             Appended::At(offset) => self.wake(log, Some((offset, event))),
             // Whoever appended it may not have come to wake anybody; and where there
             // is no log though somebody follows it, it was lost, as the feed will see.
-            Appended::Nobody => self.wake(log, None), Appended::Repeated => {}
+            Appended::Repeated | Appended::Nobody => self.wake(log, None),
         }
         Ok(appended)
     }

@@ -182,13 +182,13 @@ impl<H: Handler> Core<H> {
     /// Begins the life of a session.
     pub(crate) fn launch(
         self: &Arc<Self>,
-        session: Arc<Session>,
+        session: &Arc<Session>,
         request: Arc<FirstRequest>,
         websocket: Option<WebSocket>,
     ) {
         self.sessions
-            .insert(Arc::clone(session.sid()), Arc::clone(&session));
-        let driver = Driver::new(Arc::clone(self), Arc::clone(&session), request, websocket);
+            .insert(Arc::clone(session.sid()), Arc::clone(session));
+        let driver = Driver::new(Arc::clone(self), Arc::clone(session), request, websocket);
         self.tasks.spawn(driver);
         // Too late for the drain to find it.
         if self.is_draining() {

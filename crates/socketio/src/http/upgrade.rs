@@ -62,7 +62,7 @@ impl Upgrade {
                 let session = Session::websocket(&core.shared, prefix.as_deref(), stream);
                 let packet = session.open_packet(&[]);
                 session.send_frame(&Frame::text(packet));
-                core.launch(session, request, Some(websocket));
+                core.launch(&session, request, Some(websocket));
             }
             Self::Probe(session) => {
                 let limit = core.shared.config.upgrade_timeout;

@@ -16,7 +16,7 @@ use tokio::{
 /// The transports of a client, each set of them a way to connect.
 pub(crate) const TRANSPORTS: [&str; 3] = ["websocket", "polling", "polling,websocket"];
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A story that is being played.
 pub(crate) struct Script {

@@ -135,10 +135,11 @@ async fn one_connection_takes_over_and_no_other() {
     first.text("5").await;
     first.text(r#"42["a"]"#).await;
     assert_eq!(first.next_message().await, r#"42["a"]"#);
-    // Nor a later one, nor one that tries to join a session that has never polled.
-    let mut third = shake_hands(&stage, &ana).await;
-    third.text("2probe").await;
-    third.closed().await;
+    // Nor a later one.
+    let target = format!("{}&sid={}", websocket::TARGET, ana.sid);
+    let third = WebSocket::shake_hands(stage.address, &target).await;
+    let refusal = third.err().unwrap();
+    assert_eq!((refusal.status, refusal.code()), (400, Some(3)));
     first.text(r#"42["b"]"#).await;
     assert_eq!(first.next_message().await, r#"42["b"]"#);
     drop(first);
