@@ -239,6 +239,7 @@ async fn a_port_that_is_taken_is_a_failure_that_names_it() {
         ("AUTH_URL", "http://127.0.0.1:1"),
         ("AUTH_GRPC_URL", "http://127.0.0.1:1"),
         ("POSTS_URL", "http://127.0.0.1:1"),
+        ("REALTIME_URL", "http://127.0.0.1:1"),
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("SERVICE_CREDENTIAL", "0123456789abcdef0123456789abcdef"),
     ];

@@ -111,7 +111,7 @@ impl<H: Handler> Server<H> {
     pub fn handle(&self, stream: TcpStream, peer: SocketAddr) {
         let core = &self.0;
         core.begin();
-        core.tasks
+        core.upkeep
             .spawn(http::serve(Arc::clone(core), stream, peer));
     }
 

@@ -38,8 +38,7 @@ pub(crate) async fn tell(
     if pipeline.is_empty() {
         return Ok(());
     }
-    let mut connection = cache.own().await?;
-    Ok(pipeline.exec_async(&mut connection).await?)
+    Ok(pipeline.exec_async(&mut cache.shared()).await?)
 }
 
 /// A node, as it is told things.

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use cache::{Cache, CacheError, keys, redis};
+use cache::{
+    Cache, CacheError, keys,
+    redis::{self, aio::ConnectionLike},
+};
 use domain::UserId;
 use tokio::{sync::Mutex, time::sleep};
 use uuid::Uuid;
@@ -20,6 +23,8 @@ const LEASE: Duration = Duration::from_secs(5);
 const KEPT: Duration = Duration::from_mins(10);
 /// Users in one pipeline.
 const BATCH: usize = 500;
+/// As many do not hold up others on a shared connection.
+const FEW: usize = 50;
 /// Between two batches of many.
 const PACE: Duration = Duration::from_millis(10);
 /// Before what could not be told is told again.
@@ -145,22 +150,36 @@ impl Presence {
                 pipeline.cmd("SREM").arg(key).arg(&self.node).ignore();
             }
         }
-        let mut connection = self.cache.own().await?;
-        pipeline.exec_async(&mut connection).await?;
+        if users.len() <= FEW {
+            pipeline.exec_async(&mut self.cache.shared()).await?;
+        } else {
+            pipeline.exec_async(&mut self.cache.own().await?).await?;
+        }
         self.seats.told(users.iter().copied().zip(are_here));
         Ok(())
     }
 
     /// Where these users are connected.
     pub(crate) async fn find(&self, users: &[UserId]) -> Result<Whereabouts, CacheError> {
-        let mut connection = self.cache.own().await?;
+        if users.len() <= FEW {
+            self.find_over(&mut self.cache.shared(), users).await
+        } else {
+            self.find_over(&mut self.cache.own().await?, users).await
+        }
+    }
+
+    async fn find_over(
+        &self,
+        connection: &mut (impl ConnectionLike + Send),
+        users: &[UserId],
+    ) -> Result<Whereabouts, CacheError> {
         let mut named: HashMap<String, Vec<UserId>> = HashMap::new();
         for batch in users.chunks(BATCH) {
             let mut pipeline = redis::pipe();
             for user_id in batch {
                 pipeline.cmd("SMEMBERS").arg(keys::presence(*user_id));
             }
-            let answer: Vec<Vec<String>> = pipeline.query_async(&mut connection).await?;
+            let answer: Vec<Vec<String>> = pipeline.query_async(connection).await?;
             for (user_id, nodes) in batch.iter().zip(answer) {
                 for node in nodes {
                     named.entry(node).or_default().push(*user_id);
@@ -175,7 +194,7 @@ impl Presence {
         let are_alive: Vec<bool> = if nodes.is_empty() {
             Vec::new()
         } else {
-            pipeline.query_async(&mut connection).await?
+            pipeline.query_async(connection).await?
         };
         for (node, _) in nodes
             .iter()
@@ -183,7 +202,7 @@ impl Presence {
             .filter(|(_, is_alive)| !is_alive)
         {
             let users = named.remove(node).unwrap_or_default();
-            self.bury(node, &users, &mut connection).await?;
+            self.bury(node, &users, connection).await?;
         }
         Ok(Whereabouts { nodes: named })
     }
@@ -193,7 +212,7 @@ impl Presence {
         &self,
         node: &str,
         users: &[UserId],
-        connection: &mut impl redis::aio::ConnectionLike,
+        connection: &mut (impl ConnectionLike + Send),
     ) -> Result<(), CacheError> {
         let script = redis::Script::new(BURY);
         let mut call = script.key(keys::node_lease(node));

@@ -23,7 +23,7 @@ const identify = (token) => {
 };
 
 const http = createServer((request, response) => {
-  response.writeHead(request.url === "/readyz" ? 200 : 404).end();
+  response.writeHead(request.url === "/readyz" ? 200 : 404, { "content-length": 0 }).end();
 });
 const io = new Server(http, { serveClient: false, transports: ["websocket"] });
 

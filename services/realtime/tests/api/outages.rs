@@ -204,17 +204,9 @@ async fn without_auth_people_come_and_go_as_long_as_the_list_is_there() {
     let mut socket = node.connect(&ana).await;
     rig.stack.stop_auth().await;
     // The list of revocations is not renewed any more, and counts as stale.
-    eventually(SOON, async || !is_list_current(&rig).await).await;
+    eventually(SOON, async || !rig.is_list_current().await).await;
     let mut another = node.connect(&ana).await;
     node.deliver(parcel(&[&ana], "n", &json!(1))).await.unwrap();
     assert_eq!(socket.expect("n").await, 1);
     assert_eq!(another.expect("n").await, 1);
-}
-
-async fn is_list_current(rig: &Rig) -> bool {
-    cache::redis::cmd("EXISTS")
-        .arg(cache::keys::REVOCATIONS_CURRENT)
-        .query_async(&mut rig.stack.redis())
-        .await
-        .unwrap()
 }

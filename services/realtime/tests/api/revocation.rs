@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use runtime::{Clock, SystemClock};
 use serde_json::json;
-use testkit::{Heard, Stack};
+use testkit::{Heard, Stack, eventually};
 
 use crate::rig::{Rig, SOON, parcel};
 
@@ -85,6 +85,7 @@ async fn while_the_list_stands_still_auth_is_asked() {
     // auth does not reach Redis any more, and so nobody is told.
     rig.stack.sandbox().redis_proxy().cut();
     assert_eq!(ana.log_out().await.status, 204);
+    eventually(SOON, async || !rig.is_list_current().await).await;
     let refused = node.door.try_connect(&json!({ "token": ana.token })).await;
     assert_eq!(refused.err().unwrap()["code"], "session_revoked");
     let heard = socket.next_within(Duration::from_secs(40)).await;

@@ -33,6 +33,15 @@ impl Rig {
         Self { stack }
     }
 
+    /// Whether auth has lately been able to say that the list of revocations is complete.
+    pub(crate) async fn is_list_current(&self) -> bool {
+        cache::redis::cmd("EXISTS")
+            .arg(cache::keys::REVOCATIONS_CURRENT)
+            .query_async(&mut self.stack.redis())
+            .await
+            .unwrap()
+    }
+
     /// The login that a token belongs to.
     pub(crate) fn session_of(&self, user: &User) -> SessionId {
         let verifier = Verifier::new(1);
