@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::{
     stage::Stage,
     websocket::{TEXT, WebSocket, frame},
-    wire::LIMIT,
+    wire::{LIMIT, Wire},
 };
 
 const BURST: usize = 2000;
@@ -144,4 +144,16 @@ async fn a_drain_leaves_nobody_and_tells_the_application_of_everybody() {
         .map(|name| (name, DisconnectReason::ServerShutdown));
     assert_eq!(partings, expected.collect::<Vec<_>>());
     drop(idler);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_without_a_session_do_not_hold_the_drain_up() {
+    let stage = Stage::open(Config::default()).await;
+    let mut idle = Wire::open(stage.address).await;
+    assert_eq!(idle.request("GET", "/", &[], b"").await.status, 404);
+    let unused = Wire::open(stage.address).await;
+    // Sooner than they would be given up.
+    let closed = timeout(Duration::from_secs(8), stage.close()).await;
+    closed.expect("the drain ends");
+    drop((idle, unused));
 }
