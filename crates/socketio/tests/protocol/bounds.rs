@@ -88,6 +88,28 @@ async fn whoever_does_not_read_is_closed_when_the_outbox_is_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_late_gets_all_of_it() {
+    let config = Config {
+        outbox_bytes: 100_000_000,
+        ..Config::default()
+    };
+    let stage = Stage::open(config).await;
+    let mut ana = WebSocket::connected(stage.address, "ana").await;
+    // More than the kernel holds.
+    let long = "x".repeat(500_000);
+    for number in numbers(40) {
+        ana.text(&format!(r#"42["{number}","{long}"]"#)).await;
+    }
+    eventually(LIMIT, async || stage.app.heard.lock().unwrap().len() == 40).await;
+    for number in numbers(40) {
+        let told = ana.next_message().await;
+        assert!(told == format!(r#"42["{number}","{long}"]"#), "{number}");
+    }
+    drop(ana);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_that_panics_ends_nothing() {
     let stage = Stage::open(Config::default()).await;
     let mut ana = WebSocket::connected(stage.address, "ana").await;

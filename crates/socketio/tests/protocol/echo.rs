@@ -45,7 +45,11 @@ impl Handler for Echo {
         }
         Ok(Admission {
             data: auth["name"].as_str().unwrap_or_default().to_owned(),
-            rooms: Vec::new(),
+            rooms: auth["room"]
+                .as_str()
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
             log: auth["log"].as_str().map(str::to_owned),
         })
     }

@@ -90,6 +90,50 @@ async fn what_cannot_be_shown_to_be_complete_is_not_recovered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_did_not_arrive_the_first_time_comes_the_second() {
+    let stage = Stage::open(Config::default()).await;
+    let mut ana = json!({ "name": "ana", "log": "ana" });
+    let mut first = WebSocket::open(stage.address).await;
+    ana["pid"] = connect(&mut first, &ana).await["pid"].clone();
+    publish(&stage, "ana", 1).await;
+    let (_, offset) = note(&mut first).await;
+    drop(first);
+    publish(&stage, "ana", 2).await;
+
+    ana["offset"] = offset.into();
+    for _ in 0..3 {
+        // What it missed was sent, but the network goes again before it has read it.
+        let mut again = WebSocket::open(stage.address).await;
+        assert_eq!(connect(&mut again, &ana).await["pid"], ana["pid"]);
+    }
+    let mut last = WebSocket::open(stage.address).await;
+    assert_eq!(connect(&mut last, &ana).await["pid"], ana["pid"]);
+    assert_eq!(note(&mut last).await.0, 2);
+    drop(last);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_comes_back_as_somebody_else() {
+    let stage = Stage::open(Config::default()).await;
+    let mut ana = WebSocket::open(stage.address).await;
+    let auth = json!({ "name": "ana", "log": "ana", "room": "kitchen" });
+    let told = connect(&mut ana, &auth).await;
+    assert_eq!(stage.server.to("kitchen").len(), 1);
+    drop(ana);
+    stage.parting("ana").await;
+
+    let mut bo = WebSocket::open(stage.address).await;
+    let auth = json!({ "name": "bo", "log": "bo", "pid": told["pid"] });
+    let told_bo = connect(&mut bo, &auth).await;
+    assert_ne!(told_bo["pid"], told["pid"]);
+    assert_ne!(told_bo["sid"], told["sid"]);
+    assert_eq!(stage.server.to("kitchen").len(), 0);
+    drop(bo);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_said_goodbye_begins_anew() {
     let stage = Stage::open(Config::default()).await;
     let mut before = WebSocket::open(stage.address).await;
