@@ -6,6 +6,8 @@ use crate::frame::Frame;
 
 /// Frames that go into one write.
 const AT_ONCE: usize = 64;
+/// Packets that go into one answer to a poll: python-engineio takes no more.
+const POLLED_AT_ONCE: usize = 16;
 
 /// What may wait.
 #[derive(Clone, Copy, Debug)]
@@ -84,12 +86,13 @@ impl Outbox {
         self.release();
     }
 
-    /// Takes the next frames whose payloads come to at most `bytes` with what separates them; the
-    /// first in any case.
+    /// Takes the next frames for an answer to a poll of at most `bytes`; the first in any case.
     pub(crate) fn take(&mut self, bytes: usize) -> Vec<Frame> {
         let mut taken = Vec::new();
         let mut sum = 0;
-        while let Some(frame) = self.frames.pop_front() {
+        while taken.len() < POLLED_AT_ONCE
+            && let Some(frame) = self.frames.pop_front()
+        {
             sum += polled_length(&frame);
             if sum > bytes && !taken.is_empty() {
                 self.frames.push_front(frame);
@@ -209,13 +212,16 @@ mod tests {
                     Step::Take(bytes) => {
                         let taken = outbox.take(bytes);
                         let body = crate::engine::encode_payload(&taken);
+                        prop_assert!(taken.len() <= POLLED_AT_ONCE);
                         prop_assert!(taken.len() <= 1 || body.len() <= bytes);
                         polled.extend(taken);
                     }
                     Step::Write(_) => unreachable!(),
                 }
             }
-            polled.extend(outbox.take(usize::MAX));
+            while !outbox.is_empty() {
+                polled.extend(outbox.take(usize::MAX));
+            }
             let payloads = |frames: &[Frame]| -> Vec<Vec<u8>> {
                 frames.iter().map(|it| it.payload().to_vec()).collect()
             };

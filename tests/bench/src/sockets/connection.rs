@@ -17,6 +17,10 @@ use tokio::{
 const READ: usize = 4096;
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
+const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
+/// In the place of a length: it follows, in two bytes.
+const LONG: u8 = 126;
 /// Any will do; a client must have one.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -92,13 +96,12 @@ impl Connection {
     /// Sends a packet.
     pub(super) async fn send(&mut self, text: &str) -> anyhow::Result<()> {
         let mut frame = Vec::with_capacity(text.len() + 8);
-        frame.push(0x80 | TEXT);
-        match u8::try_from(text.len()) {
-            Ok(length @ ..126) => frame.push(0x80 | length),
-            _ => {
-                frame.push(0x80 | 126);
-                frame.extend(u16::try_from(text.len())?.to_be_bytes());
-            }
+        frame.push(FINAL | TEXT);
+        if let Ok(length @ ..LONG) = u8::try_from(text.len()) {
+            frame.push(MASKED | length);
+        } else {
+            frame.push(MASKED | LONG);
+            frame.extend(u16::try_from(text.len())?.to_be_bytes());
         }
         frame.extend(MASK);
         let masked = text.bytes().zip(MASK.iter().cycle());
@@ -159,8 +162,8 @@ fn whole_frame(bytes: &[u8]) -> anyhow::Result<Option<(u8, std::ops::Range<usize
         return Ok(None);
     };
     let (start, length) = match (length, rest) {
-        (126, [high, low, ..]) => (4, usize::from(u16::from_be_bytes([*high, *low]))),
-        (126, _) => return Ok(None),
+        (&LONG, [high, low, ..]) => (4, usize::from(u16::from_be_bytes([*high, *low]))),
+        (&LONG, _) => return Ok(None),
         (127.., _) => bail!("a frame larger than any that is awaited"),
         (length, _) => (2, usize::from(*length)),
     };

@@ -109,17 +109,17 @@ impl Side {
         let empty = self.resident()?;
         let (began, before) = (Instant::now(), self.cpu()?);
         clients.all(Order::Connect).await?;
-        let (connecting, connect_cpu) = (began.elapsed(), self.cpu()? - before);
+        let (connecting, connect_cpu) = (began.elapsed(), self.cpu_since(before)?);
 
         sleep(SETTLE).await;
         let held = self.resident()?.saturating_sub(empty);
         let (began, before) = (Instant::now(), self.cpu()?);
         sleep(Duration::from_secs(options.idle_seconds)).await;
-        let idle = (self.cpu()? - before).as_secs_f64() / began.elapsed().as_secs_f64();
+        let idle = self.cpu_since(before)?.as_secs_f64() / began.elapsed().as_secs_f64();
 
         let before = self.cpu()?;
         let saturated = clients.talk(options, None).await?;
-        let talk_cpu = self.cpu()? - before;
+        let talk_cpu = self.cpu_since(before)?;
         let calm = clients.talk(options, Some(options.rate)).await?;
 
         let mut holding = 0;
@@ -150,6 +150,10 @@ impl Side {
     fn resident(&self) -> anyhow::Result<usize> {
         let each = self.measured.iter().map(|it| resident(it.pid()));
         each.sum()
+    }
+
+    fn cpu_since(&self, before: Duration) -> anyhow::Result<Duration> {
+        Ok(self.cpu()?.saturating_sub(before))
     }
 
     fn cpu(&self) -> anyhow::Result<Duration> {
