@@ -146,7 +146,8 @@ impl<H: Handler> Connection<H> {
         let prefix = self.prefix(request.headers());
         let session = Session::polling(&self.core.shared, prefix.as_deref());
         let packet = session.open_packet(&["websocket"]);
-        self.core.launch(&session, self.first_request(request), None);
+        self.core
+            .launch(&session, self.first_request(request), None);
         Ok(text_answer(Bytes::from(packet)))
     }
 
