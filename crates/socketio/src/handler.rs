@@ -23,7 +23,9 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Admission<Self::Data>, ConnectError>> + Send;
 
     /// After the client has been told, and before its first event is handled.
-    fn connected(&self, socket: &Socket<Self::Data>) -> impl Future<Output = ()> + Send;
+    fn connected(&self, _socket: &Socket<Self::Data>) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 
     /// What becomes of an event: the place of a rate limit. Asked as it is read, before it waits.
     fn admit(&self, _socket: &Socket<Self::Data>, _event: &str, _bytes: usize) -> Verdict {
@@ -36,9 +38,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Once for each socket that was connected, after its last event, however it ended.
     fn disconnected(
         &self,
-        socket: &Socket<Self::Data>,
-        reason: DisconnectReason,
-    ) -> impl Future<Output = ()> + Send;
+        _socket: &Socket<Self::Data>,
+        _reason: DisconnectReason,
+    ) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 
     /// Answers a `GET` of a path that is not the server's own, such as a look at its health.
     fn outside(&self, _path: &str) -> Response<Bytes> {
@@ -94,6 +98,17 @@ pub struct Admission<D> {
     pub rooms: Vec<String>,
     /// The event log it follows, if any: the user's own.
     pub log: Option<String>,
+}
+
+impl<D> Admission<D> {
+    /// Somebody who may connect, and is in no room and follows no log.
+    pub fn of(data: D) -> Self {
+        Self {
+            data,
+            rooms: Vec::new(),
+            log: None,
+        }
+    }
 }
 
 /// Somebody who may not: the client's `connect_error`.

@@ -84,14 +84,12 @@ impl<D> Socket<D> {
     ) -> Result<Args, AckError> {
         let session = &self.0.session;
         let (id, answer) = session.expect_ack().ok_or(AckError::Disconnected)?;
+        let _waiting = Waiting { session, id };
         session.send(&message.encode_asking(id));
         match timeout(limit, answer).await {
             Ok(Ok(args)) => Ok(args),
             Ok(Err(_)) => Err(AckError::Disconnected),
-            Err(_) => {
-                session.forget_ack(id);
-                Err(AckError::TimedOut(limit))
-            }
+            Err(_) => Err(AckError::TimedOut(limit)),
         }
     }
 
@@ -126,6 +124,18 @@ impl<D> Socket<D> {
 
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.0.session
+    }
+}
+
+/// Somebody who waits for an answer, until they do not.
+struct Waiting<'a> {
+    session: &'a Session,
+    id: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.session.forget_ack(self.id);
     }
 }
 

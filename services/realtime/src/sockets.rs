@@ -45,9 +45,12 @@ pub(crate) fn user_room(user_id: UserId) -> String {
     format!("user:{user_id}")
 }
 
+/// What the rooms of logins begin with.
+const SESSION_ROOMS: &str = "session:";
+
 /// The room of everything that belongs to one login.
 pub(crate) fn session_room(session_id: SessionId) -> String {
-    format!("session:{session_id}")
+    format!("{SESSION_ROOMS}{session_id}")
 }
 
 /// The event log of a user.
@@ -97,6 +100,13 @@ impl Handler for Sockets {
             "new"
         };
         counter!("realtime_connects_total", "outcome" => outcome).increment(1);
+        // Recovered with its rooms, after a new login: the end of the former one is not its own.
+        let own = session_room(socket.data().seat.session_id);
+        for room in socket.rooms() {
+            if room.starts_with(SESSION_ROOMS) && *room != *own {
+                socket.leave(&room);
+            }
+        }
         // It may have ended before the socket was in the rooms that are sent away.
         if let Some(why) = self.seats.ended(socket.data().seat.session_id) {
             if let Ok(message) = socketio::Message::event(SESSION_REVOKED).with(&why.data()) {

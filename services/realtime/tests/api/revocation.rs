@@ -36,6 +36,26 @@ async fn a_logout_closes_the_sockets_of_the_login_on_every_node_within_a_second(
 }
 
 #[tokio::test]
+async fn whoever_came_back_with_a_new_login_outlives_the_former_one() {
+    let rig = Rig::start().await;
+    let node = rig.node().await;
+    let ana = rig.stack.user("ana").await;
+    let again = ana.log_in_again().await;
+    let mut witness = node.connect(&ana).await;
+    let before = node.connect(&ana).await;
+    let mut socket = node.return_as(&before, &again).await;
+    assert!(socket.recovered);
+
+    assert_eq!(ana.log_out().await.status, 204);
+    witness.expect("session:revoked").await;
+    assert_eq!(witness.next().await, Heard::Disconnected);
+    node.deliver(parcel(&[&ana], "x:new", &json!(1)))
+        .await
+        .unwrap();
+    assert_eq!(socket.expect("x:new").await, 1);
+}
+
+#[tokio::test]
 async fn a_logout_that_a_node_did_not_hear_of_is_found_when_it_hears_again() {
     let rig = Rig::of(Stack::builder().with_outages()).await;
     let node = rig.node().await;
