@@ -213,7 +213,7 @@ impl<H: Handler> Driver<H> {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Poll::Ready(Err(error));
                 }
-                Ok(_) | Err(_) => {}
+                Ok(()) | Err(_) => {}
             }
         }
         Poll::Ready(Ok(()))

@@ -263,16 +263,15 @@ impl Session {
         }
     }
 
-    /// Writes what waits to `stream`. False when all is written.
-    pub(crate) fn write_waiting(&self, stream: &TcpStream) -> io::Result<bool> {
+    /// Writes what waits to `stream`, as much as it takes at once.
+    pub(crate) fn write_waiting(&self, stream: &TcpStream) -> io::Result<()> {
         let mut state = self.state();
         if state.outbox.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         state
             .outbox
-            .write(|slices| stream.try_write_vectored(slices))?;
-        Ok(!state.outbox.is_empty())
+            .write(|slices| stream.try_write_vectored(slices))
     }
 
     /// Does something wait to be written?

@@ -41,10 +41,7 @@ impl Program {
         environment: Environment,
         logs: &Path,
     ) -> anyhow::Result<Self> {
-        let mut environment = environment;
-        environment.push(("ADMIN_ADDR", admin.to_string()));
-        let path = beside_this(binary)?;
-        let command = prepare(&path, &[subcommand], environment, &logs.join(name))?;
+        let command = service(name, binary, subcommand, admin, environment, logs)?;
         Self::answering("/readyz", name, admin, command).await
     }
 
@@ -58,10 +55,7 @@ impl Program {
         environment: Environment,
         logs: &Path,
     ) -> anyhow::Result<Self> {
-        let mut environment = environment;
-        environment.push(("ADMIN_ADDR", admin.to_string()));
-        let path = beside_this(binary)?;
-        let command = prepare(&path, &[subcommand], environment, &logs.join(name))?;
+        let command = service(name, binary, subcommand, admin, environment, logs)?;
         Self::answering("/livez", name, admin, command).await
     }
 
@@ -142,6 +136,20 @@ fn beside_this(binary: &str) -> anyhow::Result<PathBuf> {
     let path = env::current_exe()?.with_file_name(binary);
     ensure!(path.exists(), "{binary} is not built");
     Ok(path)
+}
+
+/// What starts a program of ours.
+fn service(
+    name: &str,
+    binary: &str,
+    subcommand: &str,
+    admin: SocketAddr,
+    mut environment: Environment,
+    logs: &Path,
+) -> anyhow::Result<Command> {
+    environment.push(("ADMIN_ADDR", admin.to_string()));
+    let path = beside_this(binary)?;
+    prepare(&path, &[subcommand], environment, &logs.join(name))
 }
 
 /// The program ends with us, even if we are killed.

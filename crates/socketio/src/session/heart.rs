@@ -43,9 +43,6 @@ impl Heart {
     }
 
     fn next(&self) -> Tick {
-        if let Some(end) = self.end {
-            return end;
-        }
         let others = [self.pong, self.connect];
         others.into_iter().flatten().fold(self.next_ping, Tick::min)
     }
